@@ -1,0 +1,20 @@
+// The machine's clocks.
+#include "base/clock.h"
+
+#include <chrono>
+
+namespace vivace {
+namespace {
+
+template <class Source>
+int64_t ns_since_epoch() {
+  const auto since = Source::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+}
+
+}  // namespace
+
+int64_t SystemClock::unix_ns() const { return ns_since_epoch<std::chrono::system_clock>(); }
+int64_t SystemClock::steady_ns() const { return ns_since_epoch<std::chrono::steady_clock>(); }
+
+}  // namespace vivace

@@ -1,0 +1,35 @@
+// XXH3 (xxhash.com, "XXH3 - 64 and 128 bits") for tables and checksums. Values that are written to
+// disk depend on it: seeds and inputs are part of the format that stores them.
+#pragma once
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace vivace {
+
+struct Hash128 {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  bool operator==(const Hash128&) const = default;
+};
+
+inline uint64_t hash64(std::string_view bytes, uint64_t seed = 0) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+inline Hash128 hash128(std::string_view bytes, uint64_t seed = 0) {
+  const XXH128_hash_t h = XXH3_128bits_withSeed(bytes.data(), bytes.size(), seed);
+  return {h.low64, h.high64};
+}
+
+// Spreads the bits of an integer key (the finalizer of splitmix64).
+constexpr uint64_t mix64(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+}  // namespace vivace
