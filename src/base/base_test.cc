@@ -1,10 +1,10 @@
 // The promises of base/: budgets give back what they took, queues keep order and drain after close,
 // log lines are quoted as logfmt wants, metrics render as text format 0.0.4.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/budget.h"
 #include "base/bytes.h"
@@ -83,8 +83,9 @@ TEST(Log, QuotesWhatLogfmtCannotHoldBare) {
 }
 
 TEST(Log, JsonIsOneObjectALine) {
-  EXPECT_EQ(log::render(log::Format::json, log::Level::info, 0, "a.cc:1", "m", {{"k", "v\x01"}}),
-            R"({"level":"info","ts":"1970-01-01T00:00:00.000000000Z","caller":"a.cc:1","msg":"m","k":"v\u0001"})");
+  EXPECT_EQ(
+      log::render(log::Format::json, log::Level::info, 0, "a.cc:1", "m", {{"k", "v\x01"}}),
+      R"({"level":"info","ts":"1970-01-01T00:00:00.000000000Z","caller":"a.cc:1","msg":"m","k":"v\u0001"})");
 }
 
 TEST(Metrics, SameNameAndLabelsAreTheSameCounter) {

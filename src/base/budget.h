@@ -39,6 +39,15 @@ class Reservation {
   // Takes more, room or not: for work that must not fail any more.
   void grow(int64_t more);
   void shrink_to(int64_t bytes);
+  // Takes over what `other`, of the same budget, holds.
+  void absorb(Reservation&& other) {
+    if (budget_ == nullptr) {
+      *this = std::move(other);
+      return;
+    }
+    bytes_ += std::exchange(other.bytes_, 0);
+    other.budget_ = nullptr;
+  }
   void release();
 
  private:

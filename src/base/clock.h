@@ -1,6 +1,6 @@
-// The seam to time. Everything that stamps, ages or waits for a moment takes a Clock&, so that tests
-// can step it. Two clocks are never mixed: `unix_ns` is what people and files see and may jump;
-// `steady_ns` only grows and is for measuring and deadlines.
+// The seam to time. Everything that stamps, ages or waits for a moment takes a Clock&, so that
+// tests can step it. Two clocks are never mixed: `unix_ns` is what people and files see and may
+// jump; `steady_ns` only grows and is for measuring and deadlines.
 #pragma once
 
 #include <atomic>

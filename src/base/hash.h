@@ -3,10 +3,9 @@
 #pragma once
 
 #define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <cstdint>
 #include <string_view>
+#include <xxhash.h>
 
 namespace vivace {
 

@@ -1,13 +1,13 @@
 // Renders a record and hands it to spdlog's stderr sink, which writes whole lines from any thread.
 #include "base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <atomic>
 #include <chrono>
 #include <ctime>
 #include <memory>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 namespace vivace::log {
 namespace {
@@ -17,8 +17,8 @@ std::atomic<Format> g_format{Format::logfmt};
 
 spdlog::logger& sink() {
   static const auto logger = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "vivace", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("vivace",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%v");
     made->set_level(spdlog::level::trace);
     return made;
@@ -44,11 +44,21 @@ void append_quoted(std::string& out, std::string_view text) {
   out.push_back('"');
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
       default:
         if (static_cast<uint8_t>(c) < 0x20) {
           out += fmt::format("\\u{:04x}", static_cast<uint8_t>(c));
@@ -108,10 +118,9 @@ void write(Level level, std::string_view message, Fields fields, const Where& wh
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   std::string_view file = where.file_name();
   file = file.substr(file.rfind('/') + 1);
-  const std::string line =
-      render(g_format.load(std::memory_order_relaxed), level,
-             std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(),
-             fmt::format("{}:{}", file, where.line()), message, fields);
+  const std::string line = render(g_format.load(std::memory_order_relaxed), level,
+                                  std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(),
+                                  fmt::format("{}:{}", file, where.line()), message, fields);
   sink().log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
 }
 

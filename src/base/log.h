@@ -1,6 +1,7 @@
 // The program's log: one record a line on stderr, as logfmt or as JSON.
 //
-//   level=info ts=2026-01-02T03:04:05.678901234Z caller=store.cc:112 msg="replay complete" spans=812
+//   level=info ts=2026-01-02T03:04:05.678901234Z caller=store.cc:112 msg="replay complete"
+//   spans=812
 //
 //   log::info("replay complete", {{"spans", replayed}, {"seconds", took}});
 //
@@ -8,14 +9,14 @@
 // one line and writes it whole. Lines below the level cost one atomic load.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <source_location>
 #include <string>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace vivace::log {
 

@@ -8,18 +8,30 @@ namespace vivace {
 
 std::string_view code_name(Code code) {
   switch (code) {
-    case Code::invalid_argument: return "invalid_argument";
-    case Code::unauthenticated: return "unauthenticated";
-    case Code::not_found: return "not_found";
-    case Code::too_large: return "too_large";
-    case Code::corrupt: return "corrupt";
-    case Code::io: return "io";
-    case Code::limit: return "limit";
-    case Code::cancelled: return "cancelled";
-    case Code::deadline_exceeded: return "deadline_exceeded";
-    case Code::unavailable: return "unavailable";
-    case Code::unimplemented: return "unimplemented";
-    case Code::internal: return "internal";
+    case Code::invalid_argument:
+      return "invalid_argument";
+    case Code::unauthenticated:
+      return "unauthenticated";
+    case Code::not_found:
+      return "not_found";
+    case Code::too_large:
+      return "too_large";
+    case Code::corrupt:
+      return "corrupt";
+    case Code::io:
+      return "io";
+    case Code::limit:
+      return "limit";
+    case Code::cancelled:
+      return "cancelled";
+    case Code::deadline_exceeded:
+      return "deadline_exceeded";
+    case Code::unavailable:
+      return "unavailable";
+    case Code::unimplemented:
+      return "unimplemented";
+    case Code::internal:
+      return "internal";
   }
   return "internal";
 }

@@ -1,6 +1,7 @@
 // Errors as values. A function that can fail for a reason outside the program returns Result<T>; a
-// broken invariant is ASSERT, which stops the process in every build (the write-ahead log makes that
-// safe). One Code serves the whole program; api/ and receive/ map it to HTTP status and gRPC code.
+// broken invariant is ASSERT, which stops the process in every build (the write-ahead log makes
+// that safe). One Code serves the whole program; api/ and receive/ map it to HTTP status and gRPC
+// code.
 //
 //   Result<Block> open_block(Path path) {
 //     auto bytes = TRY(storage.read(path));   // returns early with the error
@@ -58,21 +59,21 @@ std::string_view code_name(Code code);
 
 }  // namespace vivace
 
-#define TRY(expression)                                                      \
-  ({                                                                         \
-    auto try_result_ = (expression);                                         \
+#define TRY(expression)                                                       \
+  ({                                                                          \
+    auto try_result_ = (expression);                                          \
     if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
-    *std::move(try_result_);                                                 \
+    *std::move(try_result_);                                                  \
   })
 
-#define CHECK_OK(expression)                                                  \
-  do {                                                                        \
-    auto check_result_ = (expression);                                        \
+#define CHECK_OK(expression)                                                      \
+  do {                                                                            \
+    auto check_result_ = (expression);                                            \
     if (!check_result_) return std::unexpected(std::move(check_result_).error()); \
   } while (false)
 
-#define ASSERT(condition)                                                     \
-  do {                                                                        \
-    if (!(condition)) [[unlikely]]                                            \
-      ::vivace::assert_failed(#condition, __FILE__, __LINE__);                \
+#define ASSERT(condition)                                      \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::vivace::assert_failed(#condition, __FILE__, __LINE__); \
   } while (false)

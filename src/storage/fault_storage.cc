@@ -1,0 +1,261 @@
+// The disk in memory: two images of every file and of the name table, current and synced.
+#include "storage/fault_storage.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace vivace {
+namespace {
+
+constexpr uint64_t kSector = 512;
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+std::unexpected<Error> dead() { return fail(Code::io, "the disk has lost power"); }
+
+}  // namespace
+
+class FaultFile final : public File {
+ public:
+  FaultFile(FaultStorage* disk, std::shared_ptr<FaultStorage::Inode> inode, uint64_t life)
+      : disk_(disk), inode_(std::move(inode)), life_(life) {}
+
+  Result<void> write(uint64_t offset, std::span<const std::string_view> parts) override {
+    const std::lock_guard lock(disk_->mutex_);
+    CHECK_OK(change("write"));
+    for (const std::string_view part : parts) {
+      if (offset + part.size() > inode_->current.size()) {
+        if (disk_->full_) return fail(Code::io, "write: No space left on device");
+        inode_->current.resize(offset + part.size());
+      }
+      inode_->current.replace(offset, part.size(), part);
+      mark(offset, part.size());
+      offset += part.size();
+    }
+    return {};
+  }
+
+  Result<void> sync() override {
+    const std::lock_guard lock(disk_->mutex_);
+    CHECK_OK(change("sync"));
+    if (disk_->failing_syncs_ > 0) {
+      --disk_->failing_syncs_;
+      inode_->current = inode_->synced;  // the kernel drops the pages it could not write
+      inode_->dirty.clear();
+      return fail(Code::io, "fdatasync: Input/output error");
+    }
+    inode_->synced.resize(inode_->current.size());
+    for (const uint64_t sector : inode_->dirty) {
+      const uint64_t from = sector * kSector;
+      if (from >= inode_->current.size()) continue;
+      const uint64_t bytes = std::min<uint64_t>(kSector, inode_->current.size() - from);
+      inode_->synced.replace(from, bytes, inode_->current, from, bytes);
+    }
+    inode_->dirty.clear();
+    return {};
+  }
+
+  Result<void> allocate(uint64_t bytes) override {
+    const std::lock_guard lock(disk_->mutex_);
+    CHECK_OK(change("allocate"));
+    if (bytes <= inode_->current.size()) return {};
+    if (disk_->full_) return fail(Code::io, "allocate: No space left on device");
+    const uint64_t old = inode_->current.size();
+    inode_->current.resize(bytes);
+    mark(old, bytes - old);
+    return {};
+  }
+
+  Result<void> read(std::span<const ReadRange> ranges) const override {
+    const std::lock_guard lock(disk_->mutex_);
+    if (gone()) return dead();
+    for (const ReadRange& range : ranges) {
+      if (range.offset + range.into.size() > inode_->current.size()) {
+        return fail(Code::corrupt, "the file ends early");
+      }
+      inode_->current.copy(range.into.data(), range.into.size(), range.offset);
+    }
+    return {};
+  }
+
+  Result<uint64_t> size() const override {
+    const std::lock_guard lock(disk_->mutex_);
+    if (gone()) return dead();
+    return inode_->current.size();
+  }
+
+ private:
+  bool gone() const { return disk_->crashed_ || life_ != disk_->life_; }
+  Result<void> change(const char* what) {
+    if (life_ != disk_->life_) return dead();
+    return disk_->count_change(what);
+  }
+  void mark(uint64_t offset, uint64_t size) {
+    if (size == 0) return;
+    for (uint64_t s = offset / kSector; s <= (offset + size - 1) / kSector; ++s) {
+      inode_->dirty.insert(s);
+    }
+  }
+
+  FaultStorage* disk_;
+  std::shared_ptr<FaultStorage::Inode> inode_;
+  uint64_t life_;
+};
+
+uint64_t FaultStorage::changes() const {
+  const std::lock_guard lock(mutex_);
+  return changes_;
+}
+
+void FaultStorage::crash_at(uint64_t after) {
+  const std::lock_guard lock(mutex_);
+  crash_change_ = changes_ + after;
+}
+
+void FaultStorage::fail_all() {
+  const std::lock_guard lock(mutex_);
+  crashed_ = true;
+}
+
+bool FaultStorage::crashed() const {
+  const std::lock_guard lock(mutex_);
+  return crashed_;
+}
+
+Result<void> FaultStorage::count_change(const char* what) {
+  if (!crashed_ && changes_ >= crash_change_) crashed_ = true;
+  if (crashed_) return fail(Code::io, fmt::format("{}: the disk has lost power", what));
+  ++changes_;
+  return {};
+}
+
+void FaultStorage::forget_unsynced(Inode& inode, Unsynced unsynced) {
+  if (unsynced == Unsynced::dropped) inode.current = inode.synced;
+  if (unsynced == Unsynced::torn) {
+    std::string image = inode.synced;
+    for (const uint64_t sector : inode.dirty) {
+      if (random_() % 2 == 0) continue;
+      const uint64_t from = sector * kSector;
+      const uint64_t to = std::min<uint64_t>(from + kSector, inode.current.size());
+      if (from >= to) continue;
+      if (image.size() < to) image.resize(to);
+      image.replace(from, to - from, inode.current, from, to - from);
+    }
+    inode.current = std::move(image);
+  }
+  inode.synced = inode.current;
+  inode.dirty.clear();
+}
+
+void FaultStorage::restart(Unsynced unsynced) {
+  const std::lock_guard lock(mutex_);
+  Names survived = synced_names_;
+  if (unsynced == Unsynced::kept) survived = names_;
+  if (unsynced == Unsynced::torn) {
+    for (const auto& [path, inode] : names_) {
+      if (!synced_names_.contains(path) && random_() % 2 == 0) survived[path] = inode;
+    }
+    for (const auto& [path, inode] : synced_names_) {
+      if (!names_.contains(path) && random_() % 2 == 0) survived.erase(path);
+    }
+  }
+  for (const auto& [path, inode] : survived) forget_unsynced(*inode, unsynced);
+  names_ = survived;
+  synced_names_ = std::move(survived);
+  crashed_ = false;
+  crash_change_ = std::numeric_limits<uint64_t>::max();
+  ++life_;
+}
+
+void FaultStorage::fail_syncs(int count) {
+  const std::lock_guard lock(mutex_);
+  failing_syncs_ = count;
+}
+
+void FaultStorage::set_full(bool full) {
+  const std::lock_guard lock(mutex_);
+  full_ = full;
+}
+
+std::string FaultStorage::durable(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = synced_names_.find(path);
+  return found == synced_names_.end() ? std::string() : found->second->synced;
+}
+
+void FaultStorage::set_durable(const std::string& path, std::string bytes) {
+  const std::lock_guard lock(mutex_);
+  auto inode = std::make_shared<Inode>();
+  inode->current = bytes;
+  inode->synced = std::move(bytes);
+  names_[path] = inode;
+  synced_names_[path] = std::move(inode);
+}
+
+Result<std::unique_ptr<File>> FaultStorage::open(const std::string& path, Open mode) {
+  const std::lock_guard lock(mutex_);
+  if (crashed_) return dead();
+  auto found = names_.find(path);
+  if (found == names_.end()) {
+    if (mode == Open::existing) return fail(Code::not_found, path + ": no such file");
+    CHECK_OK(count_change("create"));
+    if (full_) return fail(Code::io, "create: No space left on device");
+    found = names_.emplace(path, std::make_shared<Inode>()).first;
+  }
+  return std::make_unique<FaultFile>(this, found->second, life_);
+}
+
+Result<void> FaultStorage::make_folders(const std::string&) {
+  const std::lock_guard lock(mutex_);
+  if (crashed_) return dead();
+  return {};  // folders come into being with their files
+}
+
+Result<std::vector<std::string>> FaultStorage::list(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  if (crashed_) return dead();
+  std::vector<std::string> out;
+  for (const auto& [path, inode] : names_) {
+    if (folder_of(path) == folder) out.push_back(path.substr(folder.size() + 1));
+  }
+  return out;
+}
+
+Result<void> FaultStorage::remove(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  CHECK_OK(count_change("remove"));
+  names_.erase(path);
+  return {};
+}
+
+Result<void> FaultStorage::rename(const std::string& from, const std::string& to) {
+  const std::lock_guard lock(mutex_);
+  CHECK_OK(count_change("rename"));
+  const auto found = names_.find(from);
+  if (found == names_.end()) return fail(Code::io, "rename: no such file: " + from);
+  auto inode = found->second;
+  names_.erase(found);
+  names_[to] = std::move(inode);
+  return {};
+}
+
+Result<void> FaultStorage::sync_directory(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  CHECK_OK(count_change("sync folder"));
+  std::erase_if(synced_names_, [&](const auto& entry) {
+    return folder_of(entry.first) == folder && !names_.contains(entry.first);
+  });
+  for (const auto& [path, inode] : names_) {
+    if (folder_of(path) == folder) synced_names_[path] = inode;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<FolderLock>> FaultStorage::lock(const std::string&) {
+  const std::lock_guard lock(mutex_);
+  if (crashed_) return dead();
+  return std::make_unique<FolderLock>();
+}
+
+}  // namespace vivace

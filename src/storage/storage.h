@@ -1,0 +1,71 @@
+// The seam to bytes at rest. All that Vivace stores goes through these two interfaces, so that
+// tests can put a disk under the program that loses power at any moment, and so that object storage
+// can take the place of the local disk later.
+//
+// Durability follows POSIX: bytes are durable once `sync` of their file returned, names (created,
+// renamed, removed) once `sync_directory` of their folder returned. Any call may fail with
+// Code::io; the message names path and cause. Files may be read from any thread while one thread
+// writes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace vivace {
+
+// One piece of a read: fill `into` from `offset` on.
+struct ReadRange {
+  uint64_t offset = 0;
+  std::span<char> into;
+};
+
+class File {
+ public:
+  virtual ~File() = default;
+
+  // Writes the parts one behind the other from `offset` on; past the end the file grows.
+  virtual Result<void> write(uint64_t offset, std::span<const std::string_view> parts) = 0;
+
+  // Makes everything written so far durable (fdatasync).
+  virtual Result<void> sync() = 0;
+
+  // Makes the file at least `bytes` long, with room on the disk for all of it; new bytes read as 0.
+  virtual Result<void> allocate(uint64_t bytes) = 0;
+
+  // Fills every range, or fails: reading past the end is Code::corrupt.
+  virtual Result<void> read(std::span<const ReadRange> ranges) const = 0;
+
+  virtual Result<uint64_t> size() const = 0;
+};
+
+// Holds a folder for one process; free again when it dies.
+class FolderLock {
+ public:
+  virtual ~FolderLock() = default;
+};
+
+class Storage {
+ public:
+  virtual ~Storage() = default;
+
+  enum class Open : uint8_t { existing, create };
+
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, Open mode) = 0;
+  virtual Result<void> make_folders(
+      const std::string& path) = 0;  // and their parents; fine if there
+  virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;  // names, sorted
+  virtual Result<void> remove(const std::string& path) = 0;
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  virtual Result<void> sync_directory(const std::string& folder) = 0;
+
+  // Code::unavailable when another process holds it.
+  virtual Result<std::unique_ptr<FolderLock>> lock(const std::string& folder) = 0;
+};
+
+}  // namespace vivace

@@ -1,0 +1,135 @@
+// The write-ahead log: what makes an acked request durable.
+//
+// Life: `open` (takes the folder's lock, reads the segment headers), `replay` once (hands back
+// every durable record), `start` (the writer thread), any number of `append`s from any thread,
+// `stop`.
+//
+//   auto room = wal.try_reserve(record_bytes(...));   // admission: before anything is promised
+//   record.room = std::move(*room);
+//   wal.append(std::move(record), [](Result<Lsn> lsn) { ... });
+//
+// Group commit: one thread takes all records that wait, writes them with one call, syncs once, then
+// calls their `done` in the order of their LSNs. `done` runs on the writer thread and must not
+// block for long. A `done` with an LSN means: durable. A `done` with an error means: the record may
+// or may not come back at the next replay, and must not be acked. After a failed write or sync the
+// segment is given up and nothing is acked until a fresh one is safely open.
+//
+// The log is bounded: its records take at most `bytes_max`, held by the budget until `release` says
+// that everything before a position lives elsewhere. Freed segments are overwritten, not deleted.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/budget.h"
+#include "base/metrics.h"
+#include "base/queue.h"
+#include "wal/record.h"
+#include "wal/segment.h"
+
+namespace vivace {
+
+struct WalOptions {
+  std::string folder;
+  uint64_t segment_bytes = 16 << 20;  // preallocated; a multiple of 4096
+  int64_t bytes_max = 256 << 20;      // of records, all segments
+};
+
+struct ReplayReport {
+  uint64_t segments = 0;
+  uint64_t records = 0;
+  uint64_t bytes = 0;          // of records
+  uint64_t damaged_bytes = 0;  // had been synced and cannot be read
+  Lsn end = 0;
+};
+
+class Wal {
+ public:
+  static Result<std::unique_ptr<Wal>> open(Storage& storage, const WalOptions& options,
+                                           Metrics& metrics);
+  ~Wal();  // stops
+
+  // Visits all records from `from` on, in order; everything visited is durable afterwards. Memory:
+  // one record. An error of the visitor ends it.
+  Result<ReplayReport> replay(Lsn from, const RecordVisitor& visit);
+
+  void start();
+
+  // Room for one record of record_bytes(...), or empty when the log is full.
+  std::optional<Reservation> try_reserve(uint64_t bytes) {
+    return budget_.try_reserve(static_cast<int64_t>(bytes));
+  }
+
+  using Done = std::move_only_function<void(Result<Lsn>)>;
+  void append(WalRecord record, Done done);
+
+  // Segments that lie wholly before `before` may be overwritten. Any thread.
+  void release(Lsn before);
+
+  // Writes and syncs what waits, then ends the thread. Later appends fail with Code::unavailable.
+  void stop();
+
+  const Budget& budget() const { return budget_; }
+
+ private:
+  struct Segment {
+    std::string path;
+    std::unique_ptr<File> file = nullptr;
+    SegmentHeader header;
+    Lsn end = 0;       // of its valid records
+    Reservation room;  // of its records
+  };
+  struct Slot {  // a file that no live record is in
+    std::string path;
+    std::unique_ptr<File> file = nullptr;
+    uint64_t bytes = 0;
+  };
+  struct Pending {
+    WalRecord record;
+    Done done;
+  };
+
+  Wal(Storage& storage, const WalOptions& options, Metrics& metrics);
+  Result<void> find_segments();
+  Result<void> sync_all();
+  void run();
+  void write_group(std::deque<Pending>& group);
+  size_t take_fitting(std::deque<Pending>& group, size_t first, std::vector<std::string>& heads);
+  Result<void> write_and_sync(std::deque<Pending>& group, size_t first, size_t last,
+                              const std::vector<std::string>& heads);
+  Result<void> roll(uint64_t record_bytes);
+  Result<Slot> take_slot(uint64_t capacity);
+  Segment& active() { return live_.back(); }
+
+  Storage& storage_;
+  const WalOptions options_;
+  Budget budget_;
+  std::unique_ptr<FolderLock> lock_;
+
+  std::mutex mutex_;          // guards the next two against `release`
+  std::deque<Segment> live_;  // by base; the last is written to
+  std::vector<Slot> free_;
+  uint64_t next_slot_ = 1;
+
+  // The writer thread's.
+  uint32_t epoch_ = 1;
+  uint64_t offset_ = 0;         // in the active segment, where the next record goes
+  Lsn durable_end_ = 0;         // in the active segment
+  bool header_written_ = true;  // of the active segment
+  bool roll_needed_ = true;     // no usable active segment
+
+  Queue<Pending> queue_;
+  std::thread thread_;
+
+  Histogram& commit_seconds_;
+  Histogram& commit_records_;
+  Counter& errors_;
+  Counter& damaged_bytes_;
+};
+
+}  // namespace vivace
