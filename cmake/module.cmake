@@ -18,9 +18,10 @@ function(vivace_module name)
     target_link_libraries(vivace_${name} INTERFACE vivace_options ${deps} ${ARG_LIBS})
   endif()
 
-  if(tests)
+  if(tests AND VIVACE_TESTS)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE vivace_${name} GTest::gmock GTest::gtest_main)
+    add_dependencies(unit_tests ${name}_test)
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
                          PROPERTIES TIMEOUT 300 LABELS unit)
   endif()

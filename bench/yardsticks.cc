@@ -1,0 +1,145 @@
+// The walk is the least that any receiver of OTLP must do; the write is the least that any durable
+// one must do, when each 128 KiB get a sync of their own.
+#include "yardsticks.h"
+
+#include <chrono>
+#include <fcntl.h>
+#include <string_view>
+#include <unistd.h>
+
+#include <protozero/pbf_reader.hpp>
+
+#include "base/result.h"
+
+namespace vivace::bench {
+namespace {
+
+using protozero::pbf_reader;
+using Steady = std::chrono::steady_clock;
+
+constexpr size_t kChunkBytes = 128 << 10;
+constexpr int kChunksMax = 1000;
+
+double ns_since(Steady::time_point start) {
+  return std::chrono::duration<double, std::nano>(Steady::now() - start).count();
+}
+
+uint64_t walk_key_value(pbf_reader attribute) {
+  uint64_t sum = 0;
+  while (attribute.next()) {
+    if (attribute.tag() == 1) {
+      sum += attribute.get_view().size();
+      continue;
+    }
+    pbf_reader value(attribute.get_view());
+    while (value.next()) {
+      if (value.wire_type() == protozero::pbf_wire_type::length_delimited) {
+        sum += value.get_view().size();
+      } else {
+        sum += value.get_uint64();
+      }
+    }
+  }
+  return sum;
+}
+
+uint64_t walk_span(pbf_reader span) {
+  uint64_t sum = 0;
+  while (span.next()) {
+    if (span.tag() == 9) {
+      sum += walk_key_value(span.get_message());
+    } else if (span.wire_type() == protozero::pbf_wire_type::length_delimited) {
+      sum += span.get_view().size();
+    } else if (span.wire_type() == protozero::pbf_wire_type::fixed64) {
+      sum += span.get_fixed64();
+    } else {
+      sum += span.get_uint64();
+    }
+  }
+  return sum;
+}
+
+uint64_t walk_request(const std::string& bytes) {
+  uint64_t sum = 0;
+  pbf_reader request(bytes);
+  while (request.next(1)) {
+    pbf_reader resource_spans = request.get_message();
+    while (resource_spans.next()) {
+      if (resource_spans.tag() == 1) {
+        pbf_reader resource = resource_spans.get_message();
+        while (resource.next(1)) sum += walk_key_value(resource.get_message());
+        continue;
+      }
+      pbf_reader scope_spans = resource_spans.get_message();
+      while (scope_spans.next(2)) sum += walk_span(scope_spans.get_message());
+    }
+  }
+  return sum;
+}
+
+// A file that is removed when it goes out of scope.
+class ScratchFile {
+ public:
+  explicit ScratchFile(std::string path)
+      : path_(std::move(path)), fd_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644)) {
+    ASSERT(fd_ >= 0);
+  }
+  ~ScratchFile() {
+    ::close(fd_);
+    ::unlink(path_.c_str());
+  }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  void write_and_sync(std::string_view bytes) const {
+    ASSERT(::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    ASSERT(::fdatasync(fd_) == 0);
+  }
+
+ private:
+  const std::string path_;
+  const int fd_;
+};
+
+}  // namespace
+
+double walk_ns_per_span(const Workload& workload, uint64_t traces) {
+  double ns = 0;
+  uint64_t spans = 0, sum = 0;
+  for (uint64_t first = 0; first < traces; first += workload.options().batch) {
+    for (const RequestTemplate& request : workload.requests(first)) {
+      const std::string bytes = workload.fill(request, first, 1'767'225'600'000'000'000);
+      const Steady::time_point start = Steady::now();
+      sum += walk_request(bytes);
+      ns += ns_since(start);
+      spans += request.spans;
+    }
+  }
+  ASSERT(sum != 0);  // and so the walk cannot be left out
+  return ns / static_cast<double>(spans);
+}
+
+WriteYardstick write_and_sync(const Workload& workload, uint64_t traces,
+                              const std::string& folder) {
+  const ScratchFile file(folder + "/write_yardstick");
+  double ns = 0, spans = 0;
+  int chunks = 0;
+  std::string waiting;
+  for (uint64_t first = 0; first < traces && chunks < kChunksMax;
+       first += workload.options().batch) {
+    for (const RequestTemplate& request : workload.requests(first)) {
+      waiting += request.bytes;
+      spans += request.spans;
+    }
+    while (waiting.size() >= kChunkBytes) {
+      const Steady::time_point start = Steady::now();
+      file.write_and_sync(std::string_view(waiting).substr(0, kChunkBytes));
+      ns += ns_since(start);
+      ++chunks;
+      waiting.erase(0, kChunkBytes);
+    }
+  }
+  return {chunks == 0 ? 0 : ns / 1e3 / chunks, ns / 1e3 / spans};
+}
+
+}  // namespace vivace::bench

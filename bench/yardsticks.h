@@ -1,0 +1,24 @@
+// What this machine can do at best, measured in the same run as the server, on the same bytes: a
+// figure without its yardstick says as much about the machine and its neighbours as about us.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "workload.h"
+
+namespace vivace::bench {
+
+// Nanoseconds a span to walk the requests of the first `traces` traces with protozero, every field
+// looked at, nothing kept. One thread.
+double walk_ns_per_span(const Workload& workload, uint64_t traces);
+
+struct WriteYardstick {
+  double us_per_chunk = 0;  // write and fdatasync of 128 KiB, appended to a new file
+  double us_per_span = 0;
+};
+
+// The same requests written to a file in `folder`, up to 1,000 chunks of 128 KiB, synced each.
+WriteYardstick write_and_sync(const Workload& workload, uint64_t traces, const std::string& folder);
+
+}  // namespace vivace::bench
