@@ -191,7 +191,7 @@ void Bench::measure_lookups(const ServerProcess& server, const char* when) {
 
 bool Bench::measure_replay(ServerProcess& server) {
   progress("killing it and starting it again");
-  server.end(SIGKILL);
+  (void)server.end(SIGKILL);
   const std::optional<double> ms = server.start(kReadySeconds);
   if (!ms) {
     faults_.push_back("not ready after the kill; see " + server.log_path());

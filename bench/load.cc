@@ -81,8 +81,9 @@ void Pusher::run_thread() {
 }
 
 void Pusher::wait_until_due(uint64_t first) const {
-  const auto batches = static_cast<double>((first - options_.first) / workload_.options().batch);
-  const double due = batches * workload_.spans_per_batch() / options_.spans_per_s;
+  const uint64_t batches = (first - options_.first) / workload_.options().batch;
+  const double due =
+      static_cast<double>(batches) * workload_.spans_per_batch() / options_.spans_per_s;
   const double wait = due - seconds_since(start_);
   if (wait > 0) std::this_thread::sleep_for(std::chrono::duration<double>(wait));
 }
@@ -216,6 +217,7 @@ double PushResult::ack_ms_at(double q) const {
 PushResult push(const Workload& workload, const PushOptions& options) {
   Pusher pusher(workload, options);
   std::vector<std::jthread> threads;
+  threads.reserve(static_cast<size_t>(options.connections));
   for (int i = 0; i < options.connections; ++i) threads.emplace_back([&] { pusher.run_thread(); });
   threads.clear();  // joins
   return pusher.result();

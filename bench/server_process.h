@@ -18,7 +18,7 @@ class ServerProcess {
  public:
   // Picks ports and writes the config; starts nothing yet.
   explicit ServerProcess(ServerFiles files);
-  ~ServerProcess() { end(9); }
+  ~ServerProcess() { (void)end(9); }
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
