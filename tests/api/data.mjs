@@ -4,7 +4,9 @@ import crypto from 'node:crypto';
 
 // A small fast generator (splitmix-like, 32 bits); the same seed gives the same data everywhere.
 export class Random {
-  constructor(seed) { this.state = seed >>> 0; }
+  constructor(seed) {
+    this.state = seed >>> 0;
+  }
   next() {
     this.state = (this.state + 0x9e3779b9) >>> 0;
     let z = this.state;
@@ -12,26 +14,35 @@ export class Random {
     z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
     return (z ^ (z >>> 15)) >>> 0;
   }
-  below(n) { return this.next() % n; }
-  chance(p) { return this.next() / 2 ** 32 < p; }
-  pick(list) { return list[this.below(list.length)]; }
+  below(n) {
+    return this.next() % n;
+  }
+  chance(p) {
+    return this.next() / 2 ** 32 < p;
+  }
+  pick(list) {
+    return list[this.below(list.length)];
+  }
   bytes(n) {
     const out = Buffer.alloc(n);
     for (let i = 0; i < n; i++) out[i] = this.below(256);
     return out;
   }
-  id(n) {  // never all zero
+  id(n) {
+    // never all zero
     const out = this.bytes(n);
     if (out.every((b) => b === 0)) out[0] = 1;
     return out;
   }
-  u64() { return (BigInt(this.next()) << 32n) | BigInt(this.next()); }
+  u64() {
+    return (BigInt(this.next()) << 32n) | BigInt(this.next());
+  }
 }
 
 // The seed of a random test: SEED from the environment to repeat a run. Print it.
 export const seedOf = () => Number(process.env.SEED ?? crypto.randomBytes(4).readUInt32LE());
 
-// ---- plain spans ------------------------------------------------------------------------------------
+// ---- plain spans --------------------------------------------------------------------------------
 
 export const text = (key, value) => ({ key, value: { stringValue: value } });
 export const int = (key, value) => ({ key, value: { intValue: String(value) } });
@@ -39,47 +50,122 @@ export const newTraceId = () => crypto.randomBytes(16);
 export const newSpanId = () => crypto.randomBytes(8);
 
 export const span = (fields = {}) => ({
-  traceId: newTraceId(), spanId: newSpanId(), name: 'work', kind: 1,
-  startTimeUnixNano: '1700000000000000000', endTimeUnixNano: '1700000000150000000',
+  traceId: newTraceId(),
+  spanId: newSpanId(),
+  name: 'work',
+  kind: 1,
+  startTimeUnixNano: '1700000000000000000',
+  endTimeUnixNano: '1700000000150000000',
   ...fields,
 });
 
 // One resource, one scope around `spans`.
-export const around = (spans, { service = 'shop', resource, scope = { name: 'lib', version: '1' } } = {}) => [{
-  resource: resource ?? { attributes: [text('service.name', service)] },
-  scopeSpans: [{ scope, spans }],
-}];
+export const around = (
+  spans,
+  { service = 'shop', resource, scope = { name: 'lib', version: '1' } } = {},
+) => [
+  {
+    resource: resource ?? { attributes: [text('service.name', service)] },
+    scopeSpans: [{ scope, spans }],
+  },
+];
 
-// ---- spans with everything ----------------------------------------------------------------------------
+// ---- spans with everything ----------------------------------------------------------------------
 
-const kWords = ['', 'a', 'GET /', 'größe', '名前', '🚀 up', 'line\nbreak', 'tab\t"quote"\\', '<b>&amp;</b>',
-  'nul\u0000byte', '\u2028 \u2029', '\ufffd', 'service.name', 'http.status_code', 'e\u0301', ' ', '{}', '$.x'];
-const kInts = ['0', '1', '-1', '127', '-128', '2147483648', '9007199254740993', '-9007199254740993',
-  '9223372036854775807', '-9223372036854775808'];
-const kDoubles = [0, -0, 1, -1.5, 0.1, 1e-320, 5e-324, 1.7976931348623157e308, 1e21, 123456789.125,
-  NaN, Infinity, -Infinity];
+const kWords = [
+  '',
+  'a',
+  'GET /',
+  'größe',
+  '名前',
+  '🚀 up',
+  'line\nbreak',
+  'tab\t"quote"\\',
+  '<b>&amp;</b>',
+  'nul\u0000byte',
+  '\u2028 \u2029',
+  '\ufffd',
+  'service.name',
+  'http.status_code',
+  'e\u0301',
+  ' ',
+  '{}',
+  '$.x',
+];
+const kInts = [
+  '0',
+  '1',
+  '-1',
+  '127',
+  '-128',
+  '2147483648',
+  '9007199254740993',
+  '-9007199254740993',
+  '9223372036854775807',
+  '-9223372036854775808',
+];
+const kDoubles = [
+  0,
+  -0,
+  1,
+  -1.5,
+  0.1,
+  1e-320,
+  5e-324,
+  1.7976931348623157e308,
+  1e21,
+  123456789.125,
+  NaN,
+  Infinity,
+  -Infinity,
+];
 const kTimes = ['0', '1', '1700000000000000000', '9223372036854775807', '18446744073709551615'];
-const kKeys = ['service.name', 'http.method', 'http.status_code', 'k', 'größe', '', 'a b', 'dup', 'x.y.z'];
+const kKeys = [
+  'service.name',
+  'http.method',
+  'http.status_code',
+  'k',
+  'größe',
+  '',
+  'a b',
+  'dup',
+  'x.y.z',
+];
 
 function word(random) {
   if (random.chance(0.6)) return random.pick(kWords);
   if (random.chance(0.05)) return 'x'.repeat(2047);
-  if (random.chance(0.05)) return '€'.repeat(682);  // 2046 bytes
+  if (random.chance(0.05)) return '€'.repeat(682); // 2046 bytes
   return `w${random.next().toString(36)}`;
 }
 
 function value(random, depth) {
   const kind = random.below(depth > 0 ? 9 : 6);
   switch (kind) {
-    case 0: return { boolValue: random.chance(0.5) };
-    case 1: return { intValue: random.chance(0.5) ? random.pick(kInts) : BigInt.asIntN(64, random.u64()).toString() };
-    case 2: return { doubleValue: random.chance(0.5) ? random.pick(kDoubles) : (random.next() - 2 ** 31) / 1000 };
-    case 3: return { bytesValue: random.bytes(random.pick([0, 1, 8, 40])) };
-    case 4: return {};
-    case 6: return { arrayValue: { values: several(random, 4, () => value(random, depth - 1)) } };
-    case 7: return { kvlistValue: { values: attributes(random, depth - 1) } };
-    case 8: return { arrayValue: { values: several(random, 3, () => ({ stringValue: word(random) })) } };
-    default: return { stringValue: word(random) };
+    case 0:
+      return { boolValue: random.chance(0.5) };
+    case 1:
+      return {
+        intValue: random.chance(0.5)
+          ? random.pick(kInts)
+          : BigInt.asIntN(64, random.u64()).toString(),
+      };
+    case 2:
+      return {
+        doubleValue: random.chance(0.5) ? random.pick(kDoubles) : (random.next() - 2 ** 31) / 1000,
+      };
+    case 3:
+      return { bytesValue: random.bytes(random.pick([0, 1, 8, 40])) };
+    case 4:
+      return {};
+    case 6:
+      return { arrayValue: { values: several(random, 4, () => value(random, depth - 1)) } };
+    case 7:
+      return { kvlistValue: { values: attributes(random, depth - 1) } };
+    case 8:
+      return { arrayValue: { values: several(random, 3, () => ({ stringValue: word(random) })) } };
+    default:
+      return { stringValue: word(random) };
   }
 }
 
@@ -90,39 +176,59 @@ function attributes(random, depth = 3) {
     key: random.chance(0.7) ? random.pick(kKeys) : word(random),
     ...(random.chance(0.95) ? { value: value(random, depth) } : {}),
   }));
-  if (list.length && random.chance(0.2)) list.push({ key: list[0].key, value: value(random, depth) });
+  if (list.length && random.chance(0.2))
+    list.push({ key: list[0].key, value: value(random, depth) });
   return list;
 }
 
 const count = (random) => (random.chance(0.7) ? 0 : random.pick([1, 7, 4294967295]));
-const state = (random) => (random.chance(0.6) ? '' : random.pick(['a=1', 'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE']));
+const state = (random) =>
+  random.chance(0.6) ? '' : random.pick(['a=1', 'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE']);
 const flags = (random) => random.pick([0, 1, 0x101, 0x301, 0xffffffff]);
 const time = (random) => (random.chance(0.3) ? random.pick(kTimes) : random.u64().toString());
-const schema = (random) => (random.chance(0.6) ? '' : random.pick(['https://opentelemetry.io/schemas/1.21.0', 'urn:x']));
+const schema = (random) =>
+  random.chance(0.6) ? '' : random.pick(['https://opentelemetry.io/schemas/1.21.0', 'urn:x']);
 
 function randomEvent(random) {
-  return { timeUnixNano: time(random), name: word(random), attributes: attributes(random, 2),
-    droppedAttributesCount: count(random) };
+  return {
+    timeUnixNano: time(random),
+    name: word(random),
+    attributes: attributes(random, 2),
+    droppedAttributesCount: count(random),
+  };
 }
 
 function randomLink(random) {
   const known = random.chance(0.9);
-  return { traceId: known ? random.id(16) : Buffer.alloc(0), spanId: known ? random.id(8) : Buffer.alloc(0),
-    traceState: state(random), attributes: attributes(random, 2), droppedAttributesCount: count(random),
-    flags: flags(random) };
+  return {
+    traceId: known ? random.id(16) : Buffer.alloc(0),
+    spanId: known ? random.id(8) : Buffer.alloc(0),
+    traceState: state(random),
+    attributes: attributes(random, 2),
+    droppedAttributesCount: count(random),
+    flags: flags(random),
+  };
 }
 
 export function randomSpan(random, traceId) {
   return {
-    traceId, spanId: random.id(8), traceState: state(random),
+    traceId,
+    spanId: random.id(8),
+    traceState: state(random),
     parentSpanId: random.chance(0.5) ? random.id(8) : Buffer.alloc(0),
     name: word(random),
     kind: random.pick([0, 1, 2, 3, 4, 5, 1, 2, 77, -3, 2147483647]),
-    startTimeUnixNano: time(random), endTimeUnixNano: time(random),
-    attributes: attributes(random), droppedAttributesCount: count(random),
-    events: several(random, 3, () => randomEvent(random)), droppedEventsCount: count(random),
-    links: several(random, 3, () => randomLink(random)), droppedLinksCount: count(random),
-    ...(random.chance(0.9) ? { status: { message: word(random), code: random.pick([0, 1, 2, 2, 9, -1]) } } : {}),
+    startTimeUnixNano: time(random),
+    endTimeUnixNano: time(random),
+    attributes: attributes(random),
+    droppedAttributesCount: count(random),
+    events: several(random, 3, () => randomEvent(random)),
+    droppedEventsCount: count(random),
+    links: several(random, 3, () => randomLink(random)),
+    droppedLinksCount: count(random),
+    ...(random.chance(0.9)
+      ? { status: { message: word(random), code: random.pick([0, 1, 2, 2, 9, -1]) } }
+      : {}),
     flags: flags(random),
   };
 }
@@ -137,8 +243,14 @@ export function randomRequest(random, spanCount, traceId) {
       left -= n;
       scopes.push({
         ...(random.chance(0.9)
-          ? { scope: { name: word(random), version: random.pick(['', '1', '2.0']),
-            attributes: attributes(random, 2), droppedAttributesCount: count(random) } }
+          ? {
+              scope: {
+                name: word(random),
+                version: random.pick(['', '1', '2.0']),
+                attributes: attributes(random, 2),
+                droppedAttributesCount: count(random),
+              },
+            }
           : {}),
         spans: Array.from({ length: n }, () => randomSpan(random, traceId())),
         schemaUrl: schema(random),
@@ -148,7 +260,8 @@ export function randomRequest(random, spanCount, traceId) {
       ...(random.chance(0.9)
         ? { resource: { attributes: attributes(random, 2), droppedAttributesCount: count(random) } }
         : {}),
-      scopeSpans: scopes, schemaUrl: schema(random),
+      scopeSpans: scopes,
+      schemaUrl: schema(random),
     });
   }
   return out;

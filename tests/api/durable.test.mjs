@@ -1,6 +1,6 @@
 // Acked is durable: kill -9 in the middle of load, again and again. After each restart every acked
-// span is there once and whole, every request that was not acked is there whole or not at all, and a
-// client that sends again changes nothing.
+// span is there once and whole, every request that was not acked is there whole or not at all, and
+// a client that sends again changes nothing.
 // DURABLE_ROUNDS sets the number of kills (5); SEED=n repeats the data, not the moments.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -15,11 +15,15 @@ const seed = seedOf();
 const random = new Random(seed);
 
 let server;
-const everything = [];  // the requests of all rounds, in no order
-before(async () => { server = await Vivace.start(); });
-after(async () => { await server?.close(); });
+const everything = []; // the requests of all rounds, in no order
+before(async () => {
+  server = await Vivace.start();
+});
+after(async () => {
+  await server?.close();
+});
 
-const read = async (id) => flatten(await server.trace(id) ?? []);
+const read = async (id) => flatten((await server.trace(id)) ?? []);
 const tracesOf = (requests) => new Set(requests.flatMap((r) => r.spans.map((s) => s.trace)));
 
 // Load from several clients, `end()` in the middle of it; the clients.
@@ -72,13 +76,18 @@ test('SIGTERM during load: ends with 0 within 10 s, nothing acked is lost', asyn
   assert.ok(took < 10_200, `took ${took} ms`);
   await server.start();
   const requests = clients.flatMap((c) => c.requests);
-  context.diagnostic(`${requests.filter((r) => r.acked).length} of ${requests.length} requests acked`);
+  context.diagnostic(
+    `${requests.filter((r) => r.acked).length} of ${requests.length} requests acked`,
+  );
   await assertNothingLost(requests, 'after the restart');
   await resend(clients);
   await assertNothingLost(requests, 'after sending again');
 });
 
 test('after all that, everything of all rounds is there', async () => {
-  assert.ok(everything.some((r) => r.acked), 'nothing was ever acked');
+  assert.ok(
+    everything.some((r) => r.acked),
+    'nothing was ever acked',
+  );
   await assertNothingLost(everything, 'at the end');
 });

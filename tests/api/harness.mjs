@@ -24,7 +24,7 @@ const kStopMs = 30_000;
 export const kProtobuf = 'application/x-protobuf';
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// ---- what must not outlive the test process -------------------------------------------------------
+// ---- what must not outlive the test process -----------------------------------------------------
 
 const children = new Set();
 const folders = new Set();
@@ -45,13 +45,16 @@ export function removeFolder(folder) {
   folders.delete(folder);
 }
 
-// ---- ports ----------------------------------------------------------------------------------------
+// ---- ports --------------------------------------------------------------------------------------
 
-const canBind = (port) => new Promise((resolve) => {
-  const probe = net.createServer();
-  probe.once('error', () => resolve(false));
-  probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(true)));
-});
+const canBind = (port) =>
+  new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () =>
+      probe.close(() => resolve(true)),
+    );
+  });
 
 // A free port below the range that the kernel hands to outgoing connections, so that no client's
 // socket takes it while the server is down for a restart.
@@ -62,7 +65,7 @@ export async function freePort() {
   }
 }
 
-// ---- configuration --------------------------------------------------------------------------------
+// ---- configuration ------------------------------------------------------------------------------
 
 export function merge(base, extra) {
   if (extra === undefined) return base;
@@ -75,8 +78,10 @@ export function merge(base, extra) {
 
 const baseConfig = ({ folder, httpPort, otlpPort, grpcPort }) => ({
   server: {
-    http_listen_address: '127.0.0.1', http_listen_port: httpPort,
-    grpc_listen_address: '127.0.0.1', grpc_listen_port: grpcPort,
+    http_listen_address: '127.0.0.1',
+    http_listen_port: httpPort,
+    grpc_listen_address: '127.0.0.1',
+    grpc_listen_port: grpcPort,
   },
   distributor: {
     receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${otlpPort}` } } } },
@@ -90,15 +95,22 @@ const baseConfig = ({ folder, httpPort, otlpPort, grpcPort }) => ({
   },
 });
 
-// ---- a run of the binary to its end -----------------------------------------------------------------
+// ---- a run of the binary to its end -------------------------------------------------------------
 
 // Runs it with `args` and waits: {code, signal, stdout, stderr}. For what ends by itself.
 export function run(args, { env = {}, cwd, timeoutMs = 15_000 } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(binary, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     children.add(child);
     const out = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr']) child[name].on('data', (d) => { out[name] += d; });
+    for (const name of ['stdout', 'stderr'])
+      child[name].on('data', (d) => {
+        out[name] += d;
+      });
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       reject(new Error(`still running after ${timeoutMs} ms: ${args.join(' ')}\n${out.stderr}`));
@@ -112,17 +124,21 @@ export function run(args, { env = {}, cwd, timeoutMs = 15_000 } = {}) {
   });
 }
 
-// ---- the server -------------------------------------------------------------------------------------
+// ---- the server ---------------------------------------------------------------------------------
 
 export class Vivace {
   // {config: merged over the base, args: more flags, wrap: a command to run it under}
   static async start(options = {}) {
     const server = new Vivace(options);
     server.folder = temporaryFolder();
-    [server.httpPort, server.otlpPort, server.grpcPort] = [await freePort(), await freePort(), await freePort()];
+    [server.httpPort, server.otlpPort, server.grpcPort] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ];
     server.config = merge(baseConfig(server), options.config);
     server.configFile = path.join(server.folder, 'tempo.yaml');
-    fs.writeFileSync(server.configFile, JSON.stringify(server.config, null, 1));  // JSON is YAML
+    fs.writeFileSync(server.configFile, JSON.stringify(server.config, null, 1)); // JSON is YAML
     await server.start();
     return server;
   }
@@ -131,12 +147,16 @@ export class Vivace {
     Object.assign(this, { args, wrap, env, stderr: '' });
   }
 
-  get running() { return this.child !== undefined; }
+  get running() {
+    return this.child !== undefined;
+  }
 
   async start() {
     const command = [...this.wrap, binary, `-config.file=${this.configFile}`, ...this.args];
     const child = spawn(command[0], command.slice(1), {
-      cwd: this.folder, env: { ...process.env, ...this.env }, stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: this.folder,
+      env: { ...process.env, ...this.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
     this.agent = keepAlive(4);
@@ -149,15 +169,24 @@ export class Vivace {
       });
     });
     let over;
-    this.ended.then((how) => { over = how; });
+    this.ended.then((how) => {
+      over = how;
+    });
     for (const name of ['stdout', 'stderr']) {
-      child[name].on('data', (d) => { this.stderr = (this.stderr + d).slice(-65536); });
+      child[name].on('data', (d) => {
+        this.stderr = (this.stderr + d).slice(-65536);
+      });
     }
     const deadline = Date.now() + kReadyMs;
     for (;;) {
-      const answer = await request({ port: this.httpPort, path: '/ready', agent: this.agent }).catch(() => null);
+      const answer = await request({
+        port: this.httpPort,
+        path: '/ready',
+        agent: this.agent,
+      }).catch(() => null);
       if (answer?.status === 200) return;
-      if (over) throw new Error(`ended before it was ready: ${JSON.stringify(over)}\n${this.stderr}`);
+      if (over)
+        throw new Error(`ended before it was ready: ${JSON.stringify(over)}\n${this.stderr}`);
       if (Date.now() > deadline) {
         await this.kill();
         throw new Error(`not ready after ${kReadyMs} ms (${answer?.status})\n${this.stderr}`);
@@ -185,8 +214,12 @@ export class Vivace {
   }
 
   // SIGTERM; {code, signal} of the end. Killed after 30 s.
-  stop() { return this.end('SIGTERM'); }
-  kill() { return this.end('SIGKILL'); }
+  stop() {
+    return this.end('SIGTERM');
+  }
+  kill() {
+    return this.end('SIGKILL');
+  }
 
   async restart() {
     const how = await this.stop();
@@ -207,9 +240,15 @@ export class Vivace {
   // POSTs an OTLP/HTTP protobuf body. {gzip, headers, path, method, agent}
   push(body, { gzip = false, headers = {}, path: where = '/v1/traces', ...rest } = {}) {
     return request({
-      port: this.otlpPort, path: where, method: 'POST', agent: this.agent, ...rest,
+      port: this.otlpPort,
+      path: where,
+      method: 'POST',
+      agent: this.agent,
+      ...rest,
       headers: {
-        'content-type': kProtobuf, ...(gzip ? { 'content-encoding': 'gzip' } : {}), ...headers,
+        'content-type': kProtobuf,
+        ...(gzip ? { 'content-encoding': 'gzip' } : {}),
+        ...headers,
       },
       body: gzip ? zlib.gzipSync(body) : body,
     });
@@ -260,14 +299,17 @@ function resourceSpansOf(body, version, format) {
     const list = version === 1 ? answer.batches : answer.trace.resourceSpans;
     return list ? fromJson(list) : null;
   }
-  const list = version === 1
-    ? decode(TracesData, body).resourceSpans
-    : decode(TraceByIdResponse, body).trace?.resourceSpans;
+  const list =
+    version === 1
+      ? decode(TracesData, body).resourceSpans
+      : decode(TraceByIdResponse, body).trace?.resourceSpans;
   return list?.length ? list : null;
 }
 
 // The four ways to read a trace by id.
 export const kViews = [
-  { version: 1, format: 'protobuf' }, { version: 2, format: 'protobuf' },
-  { version: 1, format: 'json' }, { version: 2, format: 'json' },
+  { version: 1, format: 'protobuf' },
+  { version: 2, format: 'protobuf' },
+  { version: 1, format: 'json' },
+  { version: 2, format: 'json' },
 ];

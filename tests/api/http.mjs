@@ -11,21 +11,32 @@ const sharedAgent = keepAlive(8);
 // {port, path, method, headers, body, agent} -> {status, headers, body: Buffer, text}
 export function request({ port, path = '/', method, headers = {}, body, agent = sharedAgent }) {
   return new Promise((resolve, reject) => {
-    const call = http.request({
-      host: '127.0.0.1', port, path, headers, agent,
-      method: method ?? (body === undefined ? 'GET' : 'POST'),
-    }, (answer) => {
-      const parts = [];
-      answer.on('data', (part) => parts.push(part));
-      answer.on('error', reject);
-      answer.on('end', () => {
-        const whole = Buffer.concat(parts);
-        resolve({
-          status: answer.statusCode, headers: answer.headers, body: whole,
-          get text() { return whole.toString('utf8'); },
+    const call = http.request(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        headers,
+        agent,
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
+      },
+      (answer) => {
+        const parts = [];
+        answer.on('data', (part) => parts.push(part));
+        answer.on('error', reject);
+        answer.on('end', () => {
+          const whole = Buffer.concat(parts);
+          resolve({
+            status: answer.statusCode,
+            headers: answer.headers,
+            body: whole,
+            get text() {
+              return whole.toString('utf8');
+            },
+          });
         });
-      });
-    });
+      },
+    );
     call.setTimeout(30_000, () => call.destroy(new Error(`no answer in 30 s: ${path}`)));
     call.on('error', reject);
     // An explicit length, also 0: node would send a bodyless POST chunked.
@@ -93,13 +104,16 @@ export class RawConnection {
       const end = this.data.indexOf('\r\n\r\n');
       if (end < 0) return null;
       const [first, ...lines] = this.data.subarray(0, end).toString('latin1').split('\r\n');
-      const headers = Object.fromEntries(lines.map((line) => {
-        const colon = line.indexOf(':');
-        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-      }));
+      const headers = Object.fromEntries(
+        lines.map((line) => {
+          const colon = line.indexOf(':');
+          return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+        }),
+      );
       const status = Number(first.split(' ')[1]);
       let length = status < 200 || status === 204 ? 0 : Number(headers['content-length'] ?? NaN);
-      if (Number.isNaN(length)) {  // without a length the body ends with the connection
+      if (Number.isNaN(length)) {
+        // without a length the body ends with the connection
         if (headers.connection !== 'close') throw new Error(`an answer without an end: ${first}`);
         if (!this.ended) return null;
         length = this.data.length - end - 4;
@@ -121,6 +135,12 @@ export class RawConnection {
     this.socket.destroy();
   }
 }
+
+// The head of a POST to the receiver, without a length.
+export const rawHead = (headers) => {
+  const lines = Object.entries({ Host: 'localhost', ...headers }).map(([n, v]) => `${n}: ${v}\r\n`);
+  return `POST /v1/traces HTTP/1.1\r\n${lines.join('')}\r\n`;
+};
 
 export const rawPost = (path, headers, body = Buffer.alloc(0)) => {
   const lines = Object.entries({ Host: 'localhost', 'Content-Length': body.length, ...headers })

@@ -10,8 +10,8 @@ import { Vivace } from './harness.mjs';
 import { TraceByIdResponse, decode, difference, encodeRequest, flatten } from './proto.mjs';
 
 let server;
-let small;  // {id, sent}
-let large;  // the same, some 2 MiB
+let small; // {id, sent}
+let large; // the same, some 2 MiB
 const h2load = promisify(execFile).bind(null, 'h2load');
 
 async function store(spans) {
@@ -24,9 +24,15 @@ before(async () => {
   server = await Vivace.start({ config: { stream_over_http_enabled: true } });
   small = await store([span()]);
   const traceId = newTraceId();
-  large = await store(Array.from({ length: 1000 }, (_, i) => span({ traceId, attributes: [text('n', String(i).padEnd(2000, '.'))] })));
+  large = await store(
+    Array.from({ length: 1000 }, (_, i) =>
+      span({ traceId, attributes: [text('n', String(i).padEnd(2000, '.'))] }),
+    ),
+  );
 });
-after(async () => { await server?.close(); });
+after(async () => {
+  await server?.close();
+});
 
 function open() {
   const session = http2.connect(`http://127.0.0.1:${server.httpPort}`);
@@ -39,36 +45,68 @@ function get(session, path, headers = {}) {
     const stream = session.request({ ':path': path, ...headers });
     const parts = [];
     let head;
-    stream.on('response', (h) => { head = h; });
+    stream.on('response', (h) => {
+      head = h;
+    });
     stream.on('data', (d) => parts.push(d));
     stream.on('error', reject);
-    stream.on('end', () => resolve({ status: head?.[':status'], headers: head, body: Buffer.concat(parts) }));
+    stream.on('end', () =>
+      resolve({ status: head?.[':status'], headers: head, body: Buffer.concat(parts) }),
+    );
     stream.setTimeout(20_000, () => reject(new Error(`no answer: ${path}`)));
     stream.end();
   });
 }
 
 const assertTrace = ({ sent }, { body }) =>
-  assert.equal(difference(flatten(sent), flatten(decode(TraceByIdResponse, body).trace.resourceSpans)), null);
+  assert.equal(
+    difference(flatten(sent), flatten(decode(TraceByIdResponse, body).trace.resourceSpans)),
+    null,
+  );
 
-for (const [name, flags] of Object.entries({ 'HTTP/2, 32 streams a connection': ['-m', '32'], 'HTTP/1.1': ['--h1'] })) {
+for (const [name, flags] of Object.entries({
+  'HTTP/2, 32 streams a connection': ['-m', '32'],
+  'HTTP/1.1': ['--h1'],
+})) {
   test(`h2load, ${name}`, async () => {
-    const { stdout } = await h2load(['-n', '20000', '-c', '4', ...flags, `http://127.0.0.1:${server.httpPort}/api/echo`]);
+    const { stdout } = await h2load([
+      '-n',
+      '20000',
+      '-c',
+      '4',
+      ...flags,
+      `http://127.0.0.1:${server.httpPort}/api/echo`,
+    ]);
     assert.match(stdout, /status codes: 20000 2xx, 0 3xx, 0 4xx, 0 5xx/, stdout);
     assert.match(stdout, /20000 succeeded, 0 failed, 0 errored, 0 timeout/, stdout);
   });
 }
 
 test('h2load, a trace by id', async () => {
-  const { stdout } = await h2load(['-n', '5000', '-c', '4', '-m', '16', `http://127.0.0.1:${server.httpPort}/api/v2/traces/${small.id}`]);
+  const { stdout } = await h2load([
+    '-n',
+    '5000',
+    '-c',
+    '4',
+    '-m',
+    '16',
+    `http://127.0.0.1:${server.httpPort}/api/v2/traces/${small.id}`,
+  ]);
   assert.match(stdout, /5000 succeeded, 0 failed, 0 errored, 0 timeout/, stdout);
 });
 
 test('many streams on one connection', async () => {
   const session = open();
   const accept = { accept: 'application/protobuf' };
-  const answers = await Promise.all(Array.from({ length: 300 }, (_, i) =>
-    get(session, i % 50 === 0 ? `/api/v2/traces/${large.id}` : `/api/v2/traces/${small.id}`, accept)));
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, (_, i) =>
+      get(
+        session,
+        i % 50 === 0 ? `/api/v2/traces/${large.id}` : `/api/v2/traces/${small.id}`,
+        accept,
+      ),
+    ),
+  );
   for (const [i, answer] of answers.entries()) {
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['content-type'], 'application/protobuf');
@@ -96,11 +134,17 @@ test('streams that the client gives up take nobody with them', async () => {
     stream.end();
     if (i % 10 === 9) await get(session, '/api/echo');
   }
-  assertTrace(large, await get(session, `/api/v2/traces/${large.id}`, { accept: 'application/protobuf' }));
+  assertTrace(
+    large,
+    await get(session, `/api/v2/traces/${large.id}`, { accept: 'application/protobuf' }),
+  );
   session.close();
   for (let i = 0; i < 20; i++) {
     const gone = open();
-    gone.request({ ':path': `/api/v2/traces/${large.id}` }).on('error', () => {}).end();
+    gone
+      .request({ ':path': `/api/v2/traces/${large.id}` })
+      .on('error', () => {})
+      .end();
     await new Promise((resolve) => gone.once('connect', resolve));
     gone.destroy();
   }
@@ -109,10 +153,14 @@ test('streams that the client gives up take nobody with them', async () => {
 
 test('a slow reader gets all of a large answer', async () => {
   const session = open();
-  const stream = session.request({ ':path': `/api/v2/traces/${large.id}`, accept: 'application/protobuf' });
+  const stream = session.request({
+    ':path': `/api/v2/traces/${large.id}`,
+    accept: 'application/protobuf',
+  });
   stream.end();
   const parts = [];
-  for await (const part of stream) {  // the window opens only as parts are taken
+  for await (const part of stream) {
+    // the window opens only as parts are taken
     parts.push(part);
     await new Promise(setImmediate);
   }

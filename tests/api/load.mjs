@@ -8,8 +8,8 @@ export class LoadClient {
   constructor(server, seed) {
     this.server = server;
     this.random = new Random(seed);
-    this.requests = [];  // {body, gzip, spans: [{trace, text}], acked, lost}
-    this.shared = this.random.id(16);  // a trace that grows over many requests
+    this.requests = []; // {body, gzip, spans: [{trace, text}], acked, lost}
+    this.shared = this.random.id(16); // a trace that grows over many requests
   }
 
   // Sends one request after the other until `stopped()` or until the connection breaks.
@@ -22,12 +22,12 @@ export class LoadClient {
         const answer = await this.send(request, agent);
         if (answer.status !== 200) {
           if (answer.status < 500 && answer.status !== 429) throw new RefusedError(answer);
-          break;  // it says that it is stopping
+          break; // it says that it is stopping
         }
         request.acked = true;
       } catch (error) {
         if (error instanceof RefusedError) throw error;
-        break;  // killed under us: neither acked nor refused
+        break; // killed under us: neither acked nor refused
       }
     }
     agent.destroy();
@@ -41,16 +41,29 @@ export class LoadClient {
     const { random } = this;
     if (random.chance(0.02)) this.shared = random.id(16);
     const own = random.id(16);
-    const resourceSpans = randomRequest(random, 1 + random.below(20), () => (random.chance(0.2) ? this.shared : own));
-    return { body: encodeRequest(resourceSpans), gzip: random.chance(0.5), spans: flattenSpans(resourceSpans), acked: false };
+    const resourceSpans = randomRequest(random, 1 + random.below(20), () =>
+      random.chance(0.2) ? this.shared : own,
+    );
+    return {
+      body: encodeRequest(resourceSpans),
+      gzip: random.chance(0.5),
+      spans: flattenSpans(resourceSpans),
+      acked: false,
+    };
   }
 
-  lastAcked() { return this.requests.findLast((r) => r.acked); }
-  lastUnacked() { return this.requests.findLast((r) => !r.acked); }
+  lastAcked() {
+    return this.requests.findLast((r) => r.acked);
+  }
+  lastUnacked() {
+    return this.requests.findLast((r) => !r.acked);
+  }
 }
 
 class RefusedError extends Error {
-  constructor(answer) { super(`refused: ${answer.status} ${answer.text}`); }
+  constructor(answer) {
+    super(`refused: ${answer.status} ${answer.text}`);
+  }
 }
 
 // What is wrong with the stored traces, given all requests ever sent: every acked request's spans

@@ -67,7 +67,11 @@ export function attributeTexts(list) {
 
 const resourceForm = (r) => [attributeTexts(r?.attributes), r?.droppedAttributesCount ?? 0];
 const scopeForm = (s) => [
-  s?.name ?? '', s?.version ?? '', attributeTexts(s?.attributes), s?.droppedAttributesCount ?? 0];
+  s?.name ?? '',
+  s?.version ?? '',
+  attributeTexts(s?.attributes),
+  s?.droppedAttributesCount ?? 0,
+];
 
 export function spanForm(span) {
   return {
@@ -81,11 +85,21 @@ export function spanForm(span) {
     end: span.endTimeUnixNano ?? '0',
     attributes: attributeTexts(span.attributes),
     droppedAttributes: span.droppedAttributesCount ?? 0,
-    events: (span.events ?? []).map((e) => [e.timeUnixNano ?? '0', e.name ?? '',
-      attributeTexts(e.attributes), e.droppedAttributesCount ?? 0]),
+    events: (span.events ?? []).map((e) => [
+      e.timeUnixNano ?? '0',
+      e.name ?? '',
+      attributeTexts(e.attributes),
+      e.droppedAttributesCount ?? 0,
+    ]),
     droppedEvents: span.droppedEventsCount ?? 0,
-    links: (span.links ?? []).map((l) => [hex(l.traceId), hex(l.spanId), l.traceState ?? '',
-      attributeTexts(l.attributes), l.droppedAttributesCount ?? 0, (l.flags ?? 0) >>> 0]),
+    links: (span.links ?? []).map((l) => [
+      hex(l.traceId),
+      hex(l.spanId),
+      l.traceState ?? '',
+      attributeTexts(l.attributes),
+      l.droppedAttributesCount ?? 0,
+      (l.flags ?? 0) >>> 0,
+    ]),
     droppedLinks: span.droppedLinksCount ?? 0,
     status: [span.status?.message ?? '', span.status?.code ?? 0],
     flags: (span.flags ?? 0) >>> 0,
@@ -108,7 +122,10 @@ export function flattenSpans(resourceSpans) {
   return out;
 }
 
-export const flatten = (resourceSpans) => flattenSpans(resourceSpans).map((s) => s.text).sort();
+export const flatten = (resourceSpans) =>
+  flattenSpans(resourceSpans)
+    .map((s) => s.text)
+    .sort();
 
 // The expected texts of each trace of a list of requests: Map of hex id to sorted texts.
 export function byTrace(requests) {

@@ -12,7 +12,7 @@ const kSpans = 10_000;
 const kConnections = 6;
 const seed = seedOf();
 let server;
-let expected;  // hex id -> texts
+let expected; // hex id -> texts
 
 function makeRequests(random) {
   const requests = [];
@@ -35,18 +35,25 @@ before(async () => {
   const random = new Random(seed);
   const requests = makeRequests(random);
   expected = byTrace(requests);
-  const queue = requests.map((resourceSpans) => ({ body: encodeRequest(resourceSpans), gzip: random.chance(0.4) }));
-  await Promise.all(Array.from({ length: kConnections }, async () => {
-    const agent = keepAlive(1);
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const answer = await server.push(next.body, { gzip: next.gzip, agent });
-      assert.equal(answer.status, 200, answer.text);
-      assert.deepEqual(answer.body, Buffer.from([0x0a, 0x00]));
-    }
-    agent.destroy();
+  const queue = requests.map((resourceSpans) => ({
+    body: encodeRequest(resourceSpans),
+    gzip: random.chance(0.4),
   }));
+  await Promise.all(
+    Array.from({ length: kConnections }, async () => {
+      const agent = keepAlive(1);
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        const answer = await server.push(next.body, { gzip: next.gzip, agent });
+        assert.equal(answer.status, 200, answer.text);
+        assert.deepEqual(answer.body, Buffer.from([0x0a, 0x00]));
+      }
+      agent.destroy();
+    }),
+  );
 });
-after(async () => { await server?.close(); });
+after(async () => {
+  await server?.close();
+});
 
 // Every trace by both versions in protobuf; each `jsonEvery`-th in JSON too.
 async function readBack(context, jsonEvery) {

@@ -16,14 +16,25 @@ const app = path.join(path.dirname(fileURLToPath(import.meta.url)), 'sdk_app.mjs
 // Runs the service against the receiver at `port`; the expected texts of each of its traces.
 async function runService(port) {
   const { stdout } = await promisify(execFile)(process.execPath, [app], {
-    env: { ...process.env, OTLP_URL: `http://127.0.0.1:${port}/v1/traces` }, timeout: 60_000, maxBuffer: 64 << 20,
+    env: { ...process.env, OTLP_URL: `http://127.0.0.1:${port}/v1/traces` },
+    timeout: 60_000,
+    maxBuffer: 64 << 20,
   });
   const { failures, sent } = JSON.parse(stdout);
   assert.deepEqual(failures, [], 'the exporter saw failures');
-  const ids = (it) => ({ ...it, traceId: Buffer.from(it.traceId, 'hex'), spanId: Buffer.from(it.spanId, 'hex') });
-  for (const { scopeSpans: [scope] } of sent) {
+  const ids = (it) => ({
+    ...it,
+    traceId: Buffer.from(it.traceId, 'hex'),
+    spanId: Buffer.from(it.spanId, 'hex'),
+  });
+  for (const {
+    scopeSpans: [scope],
+  } of sent) {
     scope.spans = scope.spans.map((s) => ({
-      ...ids(s), parentSpanId: Buffer.from(s.parentSpanId, 'hex'), links: s.links.map(ids) }));
+      ...ids(s),
+      parentSpanId: Buffer.from(s.parentSpanId, 'hex'),
+      links: s.links.map(ids),
+    }));
   }
   assert.ok(sent.length > 300, `${sent.length} spans`);
   return byTrace([sent]);

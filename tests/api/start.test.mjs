@@ -11,7 +11,9 @@ import { keepAlive } from './http.mjs';
 import { difference, encodeRequest, flatten } from './proto.mjs';
 
 let folder;
-before(() => { folder = temporaryFolder(); });
+before(() => {
+  folder = temporaryFolder();
+});
 after(() => removeFolder(folder));
 
 function file(name, content) {
@@ -105,7 +107,10 @@ describe('flags', () => {
     for (const flag of ['-version', '--version', '-version=true']) {
       const { code, stdout } = await run([flag]);
       assert.equal(code, 0);
-      assert.match(stdout.split('\n')[0], /^tempo, version 2\.10\.8\+\S*vivace\S* \(branch: .*, revision: .*\)$/);
+      assert.match(
+        stdout.split('\n')[0],
+        /^tempo, version 2\.10\.8\+\S*vivace\S* \(branch: .*, revision: .*\)$/,
+      );
     }
   });
 
@@ -126,17 +131,31 @@ describe('flags', () => {
   });
 
   test('a value may follow its flag as the next word', async () => {
-    const { code, stderr } = await run(['--config.file', file('words.yaml', yaml()), '--config.verify']);
+    const { code, stderr } = await run([
+      '--config.file',
+      file('words.yaml', yaml()),
+      '--config.verify',
+    ]);
     assert.equal(code, 0, stderr);
   });
 
   test('flags win over the file', async () => {
     const port = await freePort();
-    const config = file('flag.yaml', yaml({ replace: { 14318: await freePort(), 19095: await freePort() } }).replaceAll('/data/', '/flag/'));
+    const config = file(
+      'flag.yaml',
+      yaml({ replace: { 14318: await freePort(), 19095: await freePort() } }).replaceAll(
+        '/data/',
+        '/flag/',
+      ),
+    );
     const blocker = net.createServer().listen(port, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
-    try {  // the flag's port is taken: only who heeds the flag fails
-      const { code, stderr } = await run([`-config.file=${config}`, `-server.http-listen-port=${port}`]);
+    try {
+      // the flag's port is taken: only who heeds the flag fails
+      const { code, stderr } = await run([
+        `-config.file=${config}`,
+        `-server.http-listen-port=${port}`,
+      ]);
       assert.equal(code, 1, stderr);
       assert.ok(stderr.includes(`127.0.0.1:${port}`), stderr);
     } finally {
@@ -145,8 +164,13 @@ describe('flags', () => {
   });
 
   test('-config.expand-env', async () => {
-    const config = file('env.yaml', yaml({ replace: { 'http_listen_port: 13200': 'http_listen_port: ${TEST_PORT:-x}' } }));
-    const filled = await run([`-config.file=${config}`, '-config.verify', '-config.expand-env'], { env: { TEST_PORT: '13201' } });
+    const config = file(
+      'env.yaml',
+      yaml({ replace: { 'http_listen_port: 13200': 'http_listen_port: ${TEST_PORT:-x}' } }),
+    );
+    const filled = await run([`-config.file=${config}`, '-config.verify', '-config.expand-env'], {
+      env: { TEST_PORT: '13201' },
+    });
     assert.equal(filled.code, 0, filled.stderr);
     const literal = await verify(config);
     assert.equal(literal.code, 1);
@@ -155,22 +179,34 @@ describe('flags', () => {
 
 describe('a config with a mistake: exit 1, and where it is', () => {
   const cases = {
-    'misspelt top-level key': [{ replace: { 'distributor:': 'distributer:' } }, [/line 8\b/, /distributer/, /distributor/]],
-    'misspelt inner key': [{ replace: { '  http_listen_port:': '  http_listen_prot:' } }, [/line 5\b/, /http_listen_prot/, /http_listen_port/]],
+    'misspelt top-level key': [
+      { replace: { 'distributor:': 'distributer:' } },
+      [/line 8\b/, /distributer/, /distributor/],
+    ],
+    'misspelt inner key': [
+      { replace: { '  http_listen_port:': '  http_listen_prot:' } },
+      [/line 5\b/, /http_listen_prot/, /http_listen_port/],
+    ],
     'misspelt receiver key': [{ replace: { 'endpoint:': 'endpont:' } }, [/endpont/, /endpoint/]],
     'unknown receiver': [{ replace: { '    otlp:': '    otpl:' } }, [/otpl/]],
-    'wrong type': [{ replace: { '13200': 'many' } }, [/line 5\b/]],
+    'wrong type': [{ replace: { 13200: 'many' } }, [/line 5\b/]],
     'duplicate key': [{ more: 'server: {}\n' }, [/server/]],
     'bad duration': [{ more: 'shutdown_delay: soon\n' }, [/soon/]],
     'bad log level': [{ replace: { 'server:\n': 'server:\n  log_level: loud\n' } }, [/loud/]],
-    'retention of 0': [{ more: 'compactor: {compaction: {block_retention: 0s}}\n' }, [/block_retention/]],
+    'retention of 0': [
+      { more: 'compactor: {compaction: {block_retention: 0s}}\n' },
+      [/block_retention/],
+    ],
     'not YAML': [{ more: 'a: [\n' }, [/./]],
     'unknown backend': [{ replace: { 'backend: local': 'backend: tape' } }, [/tape/]],
   };
   for (const [name, [change, expected]] of Object.entries(cases)) {
     test(name, async () => {
       const config = file('mistake.yaml', yaml(change));
-      for (const args of [[`-config.file=${config}`], [`-config.file=${config}`, '-config.verify']]) {
+      for (const args of [
+        [`-config.file=${config}`],
+        [`-config.file=${config}`, '-config.verify'],
+      ]) {
         const { code, stderr } = await run(args);
         assert.equal(code, 1, stderr);
         for (const pattern of expected) assert.match(stderr, pattern);
@@ -179,7 +215,15 @@ describe('a config with a mistake: exit 1, and where it is', () => {
   }
 
   test('several mistakes are all listed', async () => {
-    const config = file('mistakes.yaml', yaml({ replace: { 'distributor:': 'distributer:', 'stream_over_http_enabled': 'stream_over_htpp_enabled' } }));
+    const config = file(
+      'mistakes.yaml',
+      yaml({
+        replace: {
+          'distributor:': 'distributer:',
+          stream_over_http_enabled: 'stream_over_htpp_enabled',
+        },
+      }),
+    );
     const { code, stderr } = await verify(config);
     assert.equal(code, 1);
     assert.match(stderr, /line 2\b.*stream_over_htpp_enabled/);
@@ -195,7 +239,9 @@ describe('a config with a mistake: exit 1, and where it is', () => {
 
 describe('configs that must pass', () => {
   test('a full homelab config: exit 0 and not a word', async () => {
-    const { code, stdout, stderr } = await verify(file('homelab.yaml', kHomelab(path.join(folder, 'homelab'))));
+    const { code, stdout, stderr } = await verify(
+      file('homelab.yaml', kHomelab(path.join(folder, 'homelab'))),
+    );
     assert.equal(code, 0, stderr);
     assert.equal(stderr, '');
     assert.equal(stdout, '');
@@ -204,15 +250,20 @@ describe('configs that must pass', () => {
 
   test('keys of all versions side by side', async () => {
     const more = `
-ingester: {trace_idle_period: 10s, max_block_duration: 30m, lifecycler: {ring: {kvstore: {store: inmemory}}}}
-querier: {frontend_worker: {frontend_address: "127.0.0.1:9095", grpc_client_config: {max_send_msg_size: 1}}}
+ingester: {trace_idle_period: 10s, lifecycler: {ring: {kvstore: {store: inmemory}}}}
+querier: {frontend_worker: {frontend_address: "a:1", grpc_client_config: {max_send_msg_size: 1}}}
 query_frontend: {search: {duration_slo: 5s, max_duration: 24h}, trace_by_id: {duration_slo: 100ms}}
 memberlist: {abort_if_cluster_join_fails: false, join_members: [a, b]}
 usage_report: {reporting_enabled: false}
 backend_worker: {compaction: {block_retention: 48h}}
 overrides: {ingestion_rate_limit_bytes: 1000000, metrics_generator_processors: []}
 `;
-    const config = yaml({ more, replace: { 'distributor:\n': 'distributor:\n  max_span_attr_byte: 1024\n  max_attribute_bytes: 1024\n' } });
+    const config = yaml({
+      more,
+      replace: {
+        'distributor:\n': 'distributor:\n  max_span_attr_byte: 1024\n  max_attribute_bytes: 1024\n',
+      },
+    });
     const { stderr } = await verify(file('union.yaml', config));
     assert.doesNotMatch(stderr, /not found|unknown|failed parsing/);
   });
@@ -223,9 +274,13 @@ describe('folders and ports', () => {
     const server = await Vivace.start();
     try {
       await server.stop();
-      const foreign = { 'blocks/chunks/note.txt': 'a stray folder', 'wal/stray.txt': 'not a segment',
-        'blocks/single-tenant/0b8ac1c3-3b0a-4a53-9f4a-1d5a6a3f9b11/meta.json': '{"format":"vParquet4"}',
-        'wal/0b8ac1c3-3b0a-4a53-9f4a-1d5a6a3f9b11+single-tenant+vParquet4/meta.json': '{}' };
+      const foreign = {
+        'blocks/chunks/note.txt': 'a stray folder',
+        'wal/stray.txt': 'not a segment',
+        'blocks/single-tenant/0b8ac1c3-3b0a-4a53-9f4a-1d5a6a3f9b11/meta.json':
+          '{"format":"vParquet4"}',
+        'wal/0b8ac1c3-3b0a-4a53-9f4a-1d5a6a3f9b11+single-tenant+vParquet4/meta.json': '{}',
+      };
       for (const [name, content] of Object.entries(foreign)) {
         fs.mkdirSync(path.dirname(path.join(server.folder, name)), { recursive: true });
         fs.writeFileSync(path.join(server.folder, name), content);
@@ -235,7 +290,8 @@ describe('folders and ports', () => {
       assert.equal((await server.push(encodeRequest(it))).status, 200);
       await server.restart();
       const id = it[0].scopeSpans[0].spans[0].traceId.toString('hex');
-      for (const view of kViews) assert.equal(difference(flatten(it), flatten(await server.trace(id, view))), null);
+      for (const view of kViews)
+        assert.equal(difference(flatten(it), flatten(await server.trace(id, view))), null);
       for (const [name, content] of Object.entries(foreign)) {
         assert.equal(fs.readFileSync(path.join(server.folder, name), 'utf8'), content, name);
       }
@@ -250,12 +306,22 @@ describe('folders and ports', () => {
     try {
       const other = merge(server.config, {
         server: { http_listen_port: await freePort(), grpc_listen_port: await freePort() },
-        distributor: { receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${await freePort()}` } } } } },
+        distributor: {
+          receivers: {
+            otlp: { protocols: { http: { endpoint: `127.0.0.1:${await freePort()}` } } },
+          },
+        },
       });
-      const { code, stderr } = await run([`-config.file=${file('second.yaml', JSON.stringify(other))}`]);
+      const { code, stderr } = await run([
+        `-config.file=${file('second.yaml', JSON.stringify(other))}`,
+      ]);
       assert.equal(code, 1, stderr);
       assert.match(stderr, /lock|in use|another process/i);
-      assert.ok(stderr.includes(path.join(server.folder, 'wal')) || stderr.includes(path.join(server.folder, 'blocks')), stderr);
+      assert.ok(
+        stderr.includes(path.join(server.folder, 'wal')) ||
+          stderr.includes(path.join(server.folder, 'blocks')),
+        stderr,
+      );
       assert.equal((await server.get('/ready')).status, 200);
     } finally {
       await server.close();
@@ -269,8 +335,9 @@ describe('folders and ports', () => {
       await new Promise((resolve) => blocker.once('listening', resolve));
       try {
         const ports = { http: await freePort(), otlp: await freePort(), [which]: port };
-        const config = yaml({ replace: { 13200: ports.http, 14318: ports.otlp, 19095: await freePort() } })
-          .replaceAll('/data/', `/in-use-${which}/`);
+        const config = yaml({
+          replace: { 13200: ports.http, 14318: ports.otlp, 19095: await freePort() },
+        }).replaceAll('/data/', `/in-use-${which}/`);
         const { code, stderr } = await run([`-config.file=${file('in-use.yaml', config)}`]);
         assert.equal(code, 1, stderr);
         assert.ok(stderr.includes(`127.0.0.1:${port}`), stderr);
@@ -306,8 +373,12 @@ describe('signals', () => {
 
 describe('an empty place', () => {
   let server;
-  before(async () => { server = await Vivace.start(); });
-  after(async () => { await server?.close(); });
+  before(async () => {
+    server = await Vivace.start();
+  });
+  after(async () => {
+    await server?.close();
+  });
 
   test('is ready, and has no trace', async () => {
     assert.equal((await server.get('/ready')).text, 'ready\n');
@@ -317,21 +388,33 @@ describe('an empty place', () => {
   test('has its metrics at 0 before the first span', async () => {
     const metrics = await server.metrics();
     const tenant = '{tenant="single-tenant"}';
-    for (const name of ['tempo_distributor_spans_received_total', 'tempo_distributor_bytes_received_total']) {
+    for (const name of [
+      'tempo_distributor_spans_received_total',
+      'tempo_distributor_bytes_received_total',
+    ]) {
       assert.equal(metrics[name + tenant], 0, name);
     }
-    const present = ['process_resident_memory_bytes', 'process_cpu_seconds_total', 'process_open_fds', 'process_start_time_seconds',
-      'process_virtual_memory_bytes', 'process_max_fds', 'go_memstats_heap_sys_bytes', 'go_memstats_heap_inuse_bytes'];
+    const present = [
+      'process_resident_memory_bytes',
+      'process_cpu_seconds_total',
+      'process_open_fds',
+      'process_start_time_seconds',
+      'process_virtual_memory_bytes',
+      'process_max_fds',
+      'go_memstats_heap_sys_bytes',
+      'go_memstats_heap_inuse_bytes',
+    ];
     for (const name of present) assert.ok(metrics[name] > 0, `${name}: ${metrics[name]}`);
     assert.ok(metrics.go_memstats_heap_idle_bytes >= 0, 'go_memstats_heap_idle_bytes');
     const build = Object.entries(metrics).find(([name]) => name.startsWith('tempo_build_info{'));
     assert.ok(build, 'tempo_build_info');
     assert.equal(build[1], 1);
-    for (const label of ['version=', 'revision=', 'branch=', 'goversion=']) assert.ok(build[0].includes(label), build[0]);
+    for (const label of ['version=', 'revision=', 'branch=', 'goversion='])
+      assert.ok(build[0].includes(label), build[0]);
     assert.match(build[0], /version="v?2\.10\.8\+/);
   });
 
-  test('resident memory is the process\'s own', async () => {
+  test("resident memory is the process's own", async () => {
     const told = (await server.metrics()).process_resident_memory_bytes;
     assert.ok(told > 1 << 20 && told <= server.peakMemory(), `${told}`);
   });
@@ -344,7 +427,13 @@ describe('an empty place', () => {
 });
 
 test('null sections are their defaults', async () => {
-  const server = await Vivace.start({ config: { compactor: null, overrides: null, distributor: { receivers: { otlp: { protocols: { http: { cors: null } } } } } } });
+  const server = await Vivace.start({
+    config: {
+      compactor: null,
+      overrides: null,
+      distributor: { receivers: { otlp: { protocols: { http: { cors: null } } } } },
+    },
+  });
   const it = around([span({ attributes: [text('k', 'v')] })]);
   assert.equal((await server.push(encodeRequest(it))).status, 200);
   assert.deepEqual(await server.close(), { code: 0, signal: null });

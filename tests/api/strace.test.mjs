@@ -16,7 +16,7 @@ import { keepAlive } from './http.mjs';
 import { encodeRequest } from './proto.mjs';
 
 const kConnections = 4;
-const kRequests = 50;  // a connection
+const kRequests = 50; // a connection
 const kWrites = ['write', 'writev', 'pwrite64', 'pwritev', 'pwritev2', 'sendto', 'sendmsg'];
 const kReads = ['read', 'readv', 'recvfrom', 'recvmsg'];
 const kSyncs = ['fdatasync', 'fsync'];
@@ -24,7 +24,7 @@ const kSyncs = ['fdatasync', 'fsync'];
 // [{name, fd, text, begin, end, result}]: one an intercepted call, in order of begin.
 export function parse(log) {
   const calls = [];
-  const open = new Map();  // thread -> call
+  const open = new Map(); // thread -> call
   for (const [line, content] of log.split('\n').entries()) {
     const match = /^(\d+)\s+[\d.]+\s+(.*)$/.exec(content);
     if (!match) continue;
@@ -41,7 +41,13 @@ export function parse(log) {
     }
     const begun = /^(\w+)\((\d+)(.*)$/.exec(rest);
     if (!begun) continue;
-    const call = { name: begun[1], fd: Number(begun[2]), text: begun[3], begin: line, end: Infinity };
+    const call = {
+      name: begun[1],
+      fd: Number(begun[2]),
+      text: begun[3],
+      begin: line,
+      end: Infinity,
+    };
     calls.push(call);
     if (rest.includes('<unfinished ...>')) {
       open.set(thread, call);
@@ -58,15 +64,18 @@ const markersIn = (call) => call.text.match(/MARK-\d+-\d+-END/g) ?? [];
 
 // For each marker: whether its record was written, and synced before its 200 was sent.
 export function check(calls) {
-  const owed = new Map();   // fd -> markers read and not yet answered
-  const written = new Map();  // marker -> {fd, end} of its record's write
+  const owed = new Map(); // fd -> markers read and not yet answered
+  const written = new Map(); // marker -> {fd, end} of its record's write
   const wrong = [];
   let answered = 0;
   const syncs = calls.filter((c) => kSyncs.includes(c.name) && c.result === 0);
   // Reads and writes in the order in which they took effect for the process: reads at their end.
   const events = calls
     .filter((c) => kReads.includes(c.name) || kWrites.includes(c.name))
-    .sort((a, b) => (kReads.includes(a.name) ? a.end : a.begin) - (kReads.includes(b.name) ? b.end : b.begin));
+    .sort(
+      (a, b) =>
+        (kReads.includes(a.name) ? a.end : a.begin) - (kReads.includes(b.name) ? b.end : b.begin),
+    );
   for (const call of events) {
     if (kReads.includes(call.name)) {
       if (!isSocket(call)) continue;
@@ -78,12 +87,16 @@ export function check(calls) {
       const answers = call.text.match(/HTTP\/1\.1 200/g)?.length ?? 0;
       for (let i = 0; i < answers; i++) {
         const marker = owed.get(call.fd)?.shift();
-        if (!marker) continue;  // an answer of the query port
+        if (!marker) continue; // an answer of the query port
         answered++;
         const record = written.get(marker);
         if (!record) wrong.push(`${marker}: answered before its record was written`);
-        else if (!syncs.some((s) => s.fd === record.fd && s.begin > record.end && s.end < call.begin)) {
-          wrong.push(`${marker}: answered at line ${call.begin}, written at ${record.end}, no sync between`);
+        else if (
+          !syncs.some((s) => s.fd === record.fd && s.begin > record.end && s.end < call.begin)
+        ) {
+          wrong.push(
+            `${marker}: answered at line ${call.begin}, written at ${record.end}, no sync between`,
+          );
         }
       }
     }
@@ -92,13 +105,19 @@ export function check(calls) {
 }
 
 test('the checker sees an answer without a sync', () => {
-  const log = (middle) => [
-    '7 1.0 recvfrom(9<socket:[1]>, "MARK-0-0-END", 99, 0) = 12',
-    '8 1.1 pwritev(5</w/wal>, [{iov_base="MARK-0-0-END"}], 1, 0) = 12', ...middle,
-    '7 1.4 sendto(9<socket:[1]>, "HTTP/1.1 200 OK", 15, 0) = 15'].join('\n');
+  const log = (middle) =>
+    [
+      '7 1.0 recvfrom(9<socket:[1]>, "MARK-0-0-END", 99, 0) = 12',
+      '8 1.1 pwritev(5</w/wal>, [{iov_base="MARK-0-0-END"}], 1, 0) = 12',
+      ...middle,
+      '7 1.4 sendto(9<socket:[1]>, "HTTP/1.1 200 OK", 15, 0) = 15',
+    ].join('\n');
   const verdict = (middle) => check(parse(log(middle))).wrong.length;
   assert.equal(verdict(['8 1.2 fdatasync(5</w/wal>) = 0']), 0);
-  assert.equal(verdict(['8 1.2 fdatasync(5</w/wal> <unfinished ...>', '8 1.3 <... fdatasync resumed>) = 0']), 0);
+  assert.equal(
+    verdict(['8 1.2 fdatasync(5</w/wal> <unfinished ...>', '8 1.3 <... fdatasync resumed>) = 0']),
+    0,
+  );
   assert.equal(verdict(['8 1.2 fdatasync(5</w/wal> <unfinished ...>']), 1);
   assert.equal(verdict(['8 1.2 fdatasync(6</w/other>) = 0']), 1);
   assert.equal(verdict(['8 1.2 fdatasync(5</w/wal>) = -1 EIO (Input/output error)']), 1);
@@ -122,20 +141,39 @@ test('no 200 before its fdatasync', async (context) => {
   const log = path.join(folder, 'log');
   const calls = [...kWrites, ...kReads, ...kSyncs].join(',');
   const server = await Vivace.start({
-    wrap: ['strace', '-f', '-ttt', '-y', '-s', '4096', '-e', `trace=${calls}`, '-e', 'signal=none', '-o', log],
+    wrap: [
+      'strace',
+      '-f',
+      '-ttt',
+      '-y',
+      '-s',
+      '4096',
+      '-e',
+      `trace=${calls}`,
+      '-e',
+      'signal=none',
+      '-o',
+      log,
+    ],
   });
-  await Promise.all(Array.from({ length: kConnections }, async (_, connection) => {
-    const agent = keepAlive(1);
-    for (let i = 0; i < kRequests; i++) {
-      const body = encodeRequest(around([span({ attributes: [text('marker', `MARK-${connection}-${i}-END`)] })]));
-      const answer = await server.push(body, { agent });
-      assert.equal(answer.status, 200, answer.text);
-    }
-    agent.destroy();
-  }));
+  await Promise.all(
+    Array.from({ length: kConnections }, async (_, connection) => {
+      const agent = keepAlive(1);
+      for (let i = 0; i < kRequests; i++) {
+        const body = encodeRequest(
+          around([span({ attributes: [text('marker', `MARK-${connection}-${i}-END`)] })]),
+        );
+        const answer = await server.push(body, { agent });
+        assert.equal(answer.status, 200, answer.text);
+      }
+      agent.destroy();
+    }),
+  );
   assert.equal((await server.close()).code, 0);
   const verdict = check(parse(fs.readFileSync(log, 'latin1')));
-  context.diagnostic(`${verdict.answered} answers, ${verdict.records} records, ${verdict.syncs} syncs`);
+  context.diagnostic(
+    `${verdict.answered} answers, ${verdict.records} records, ${verdict.syncs} syncs`,
+  );
   assert.equal(verdict.answered, kConnections * kRequests);
   assert.deepEqual(verdict.wrong, []);
 });

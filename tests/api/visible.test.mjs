@@ -1,5 +1,5 @@
-// Acked is visible: with its 200 in hand a client asks for its trace on another connection, at once,
-// and it is there and whole; 1,000 times, also while others write.
+// Acked is visible: with its 200 in hand a client asks for its trace on another connection, at
+// once, and it is there and whole; 1,000 times, also while others write.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Random, randomRequest, seedOf } from './data.mjs';
@@ -9,8 +9,12 @@ import { difference, encodeRequest, flatten } from './proto.mjs';
 
 const kTimes = 1000;
 let server;
-before(async () => { server = await Vivace.start(); });
-after(async () => { await server?.close(); });
+before(async () => {
+  server = await Vivace.start();
+});
+after(async () => {
+  await server?.close();
+});
 
 async function writeThenRead(random, times) {
   const writing = keepAlive(1);
@@ -20,7 +24,10 @@ async function writeThenRead(random, times) {
     const sent = randomRequest(random, 1 + random.below(8), () => traceId);
     const answer = await server.push(encodeRequest(sent), { agent: writing, gzip: i % 3 === 0 });
     assert.equal(answer.status, 200, answer.text);
-    const stored = await server.trace(traceId.toString('hex'), { ...kViews[i % kViews.length], agent: reading });
+    const stored = await server.trace(traceId.toString('hex'), {
+      ...kViews[i % kViews.length],
+      agent: reading,
+    });
     assert.ok(stored, `not there at the ack, round ${i}`);
     assert.equal(difference(flatten(sent), flatten(stored)), null, `round ${i}`);
   }
