@@ -29,10 +29,23 @@ export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const children = new Set();
 const folders = new Set();
 process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) {
+    for (const pid of childrenOf(child.pid)) process.kill(pid, 'SIGKILL');
+    child.kill('SIGKILL');
+  }
   for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+
+// What a wrapper such as strace runs: it outlives the wrapper.
+function childrenOf(pid) {
+  try {
+    const list = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return list ? list.split(' ').map(Number) : [];
+  } catch {
+    return [];
+  }
+}
 
 export function temporaryFolder() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vivace-test-'));
@@ -198,8 +211,7 @@ export class Vivace {
   // The process itself, also when it runs under a wrapper.
   get pid() {
     if (!this.wrap.length) return this.child.pid;
-    const list = fs.readFileSync(`/proc/${this.child.pid}/task/${this.child.pid}/children`, 'utf8');
-    return Number(list.trim().split(/\s+/)[0]);
+    return childrenOf(this.child.pid)[0];
   }
 
   async end(signal) {

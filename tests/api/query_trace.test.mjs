@@ -344,6 +344,24 @@ describe('gzip answers', () => {
     }
   });
 
+  test('megabytes too', async () => {
+    const traceId = newTraceId();
+    const fill = text('fill', 'z'.repeat(2000));
+    const sent = await store(
+      server,
+      Array.from({ length: 1500 }, () => span({ traceId, attributes: [fill] })),
+    );
+    for (const view of kViews) {
+      const got = await server.trace(hexOf(traceId), view);
+      assert.equal(difference(flatten(sent), flatten(got)), null, JSON.stringify(view));
+    }
+    const where = `/api/traces/${hexOf(traceId)}`;
+    const plain = await server.get(where);
+    const packed = await server.get(where, { headers: { 'accept-encoding': 'gzip' } });
+    assert.equal(packed.headers['content-encoding'], 'gzip');
+    assert.deepEqual(zlib.gunzipSync(packed.body), plain.body);
+  });
+
   test('protobuf too', async () => {
     const { where } = await traceOfSize(5000);
     for (const path of [where, where.replace('/api/', '/api/v2/')]) {
