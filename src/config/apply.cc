@@ -1,0 +1,220 @@
+// One line a field: Config is filled from the settings here and nowhere else. The checks beside it
+// are those whose answer is an error; those that only warn are in warnings.cc. See apply.h.
+#include "config/apply.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "config/nearest.h"
+#include "config/values.h"
+
+namespace vivace::config {
+namespace {
+
+constexpr int64_t kBodyBytesDefault = 20 << 20;
+constexpr std::string_view kReceivers = "distributor.receivers";
+
+class Filler {
+ public:
+  Filler(const Settings& settings, Problems& problems) : settings_(settings), problems_(problems) {}
+
+  Config run() {
+    general();
+    server();
+    distributor();
+    storage();
+    limits();
+    generator();
+    return std::move(config_);
+  }
+
+ private:
+  void general() {
+    config_.target = settings_.text("target");
+    if (config_.target != "all" && config_.target != "scalable-single-binary") {
+      wrong("target", fmt::format("\"{}\" does not run on its own, all parts are one process; "
+                                  "remove it or set it to \"all\"",
+                                  config_.target));
+    }
+    config_.stream_over_http_enabled = settings_.boolean("stream_over_http_enabled");
+    config_.multitenancy_enabled = settings_.boolean("multitenancy_enabled");
+    config_.http_api_prefix = settings_.text("http_api_prefix");
+    config_.shutdown_delay_ns = not_negative("shutdown_delay");
+  }
+
+  void server() {
+    HttpServer& to = config_.server;
+    to.http_listen_address = settings_.text("server.http_listen_address");
+    to.http_listen_port = static_cast<uint16_t>(settings_.integer("server.http_listen_port"));
+    to.grpc_listen_address = settings_.text("server.grpc_listen_address");
+    to.grpc_listen_port = static_cast<uint16_t>(settings_.integer("server.grpc_listen_port"));
+    to.graceful_shutdown_timeout_ns = not_negative("server.graceful_shutdown_timeout");
+    to.http_server_read_timeout_ns = timeout("server.http_server_read_timeout");
+    to.http_server_write_timeout_ns = timeout("server.http_server_write_timeout");
+    to.http_server_idle_timeout_ns = timeout("server.http_server_idle_timeout");
+    to.http_listen_conn_limit = not_negative("server.http_listen_conn_limit");
+    to.http_path_prefix = settings_.text("server.http_path_prefix");
+    const bool json = settings_.text("server.log_format") == "json";
+    to.log_format = json ? log::Format::json : log::Format::logfmt;
+    to.log_level = level(settings_.text("server.log_level"));
+  }
+
+  void distributor() {
+    Distributor& to = config_.distributor;
+    to.max_attribute_bytes = settings_.integer("distributor.max_attribute_bytes");
+    to.retry_after_on_resource_exhausted_ns =
+        not_negative("distributor.retry_after_on_resource_exhausted");
+    for (const std::string& name : settings_.children(kReceivers)) {
+      receiver(name, fmt::format("{}.{}", kReceivers, name));
+    }
+  }
+
+  void receiver(const std::string& name, const std::string& path) {
+    const std::string_view kind = std::string_view(name).substr(0, name.find('/'));
+    if (kind == "kafka" || kind == "opencensus") {
+      wrong(path, "this receiver is not supported in this version; remove it");
+    }
+    if (kind != "otlp" && kind != "jaeger") return;
+    if (settings_.children(path + ".protocols").empty()) {
+      wrong(path, "no protocol is on; name at least one under \"protocols\"");
+    }
+    const std::string http = path + ".protocols.http";
+    const bool first = !config_.distributor.otlp_http;
+    if (kind == "otlp" && first && settings_.has(http)) config_.distributor.otlp_http = otlp(http);
+  }
+
+  OtlpHttp otlp(const std::string& path) {
+    OtlpHttp to;
+    const auto address = parse_address(settings_.text(path + ".endpoint"));
+    to.address = address->host;  // the schema lets no other text in
+    to.port = address->port;
+    to.traces_url_path = settings_.text(path + ".traces_url_path");
+    if (to.traces_url_path.empty()) to.traces_url_path = "/v1/traces";
+    if (!to.traces_url_path.starts_with('/')) to.traces_url_path.insert(0, "/");
+    const int64_t body_bytes = settings_.integer(path + ".max_request_body_size");
+    to.max_request_body_size_bytes = body_bytes == 0 ? kBodyBytesDefault : body_bytes;
+    to.read_timeout_ns = timeout(path + ".read_timeout");
+    to.idle_timeout_ns = timeout(path + ".idle_timeout");
+    return to;
+  }
+
+  void storage() {
+    Storage& to = config_.storage;
+    constexpr std::string_view kBackend = "storage.trace.backend";
+    to.backend = settings_.text(kBackend);
+    to.local_path = settings_.text("storage.trace.local.path");
+    to.wal_path = settings_.text("storage.trace.wal.path");
+    if (to.backend == "s3" || to.backend == "gcs" || to.backend == "azure") {
+      return wrong(kBackend, fmt::format("\"{}\" is not supported in this version; use \"local\"",
+                                         to.backend));
+    }
+    if (to.backend != "local") {
+      return wrong(kBackend, fmt::format("unknown backend \"{}\"; use \"local\"", to.backend));
+    }
+    if (to.local_path.empty()) {
+      wrong("storage.trace.local.path", "required: the directory of the blocks");
+    }
+    if (to.wal_path.empty()) {
+      wrong("storage.trace.wal.path", "required: the directory of the write-ahead log");
+    }
+  }
+
+  void limits() {
+    const std::string_view retention = "compactor.compaction.block_retention";
+    const std::string_view for_tenants = "overrides.defaults.compaction.block_retention";
+    config_.limits.max_bytes_per_trace =
+        settings_.integer("overrides.defaults.global.max_bytes_per_trace");
+    config_.limits.max_attribute_bytes =
+        settings_.integer("overrides.defaults.ingestion.max_attribute_bytes");
+    config_.block_retention_ns = not_negative(retention);
+    if (settings_.integer(retention) == 0) {
+      wrong(retention,
+            "0 would delete every block as soon as it is finished; "
+            "set how long traces are kept, such as 168h");
+    }
+    if (const int64_t override = not_negative(for_tenants); override > 0) {
+      config_.block_retention_ns = override;
+    }
+  }
+
+  void generator() {
+    constexpr auto kProcessors = std::to_array<std::string_view>(
+        {"span-metrics", "span-metrics-latency", "span-metrics-count", "span-metrics-size",
+         "service-graphs", "local-blocks", "host-info"});
+    constexpr std::string_view kPath = "overrides.defaults.metrics_generator.processors";
+    for (const std::string& name : settings_.texts(kPath)) {
+      if (std::ranges::find(kProcessors, name) != kProcessors.end()) continue;
+      wrong(kPath, fmt::format("unknown processor {}{}", name, hint(nearest(name, kProcessors))));
+    }
+    std::set<std::string> names;
+    for (size_t i = 0;; ++i) {
+      const std::string path = fmt::format("metrics_generator.storage.remote_write[{}]", i);
+      if (!settings_.has(path)) return;
+      remote_write(path);
+      const std::string name = settings_.text(path + ".name");
+      if (!name.empty() && !names.insert(name).second) {
+        wrong(path + ".name", fmt::format("\"{}\" is the name of another entry too", name));
+      }
+    }
+  }
+
+  void remote_write(const std::string& path) {
+    const std::string url = settings_.text(path + ".url");
+    if (!url.starts_with("http://") && !url.starts_with("https://")) {
+      wrong(path + ".url", "required: an http:// or https:// URL");
+    }
+    int ways = 0;
+    for (const std::string_view way :
+         {"basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2", "sigv4",
+          "azuread", "google_iam"}) {
+      ways += settings_.has(fmt::format("{}.{}", path, way)) ? 1 : 0;
+    }
+    if (ways > 1)
+      wrong(path,
+            "at most one of basic_auth, authorization, bearer_token, oauth2, "
+            "sigv4, azuread and google_iam");
+  }
+
+  static log::Level level(std::string_view name) {
+    if (name == "debug") return log::Level::debug;
+    if (name == "warn") return log::Level::warn;
+    return name == "error" ? log::Level::error : log::Level::info;
+  }
+
+  int64_t not_negative(std::string_view path) {
+    const int64_t value = settings_.integer(path);
+    if (value < 0) wrong(path, "must not be negative");
+    return value;
+  }
+
+  // Go servers take a negative timeout for none.
+  int64_t timeout(std::string_view path) const {
+    return std::max<int64_t>(0, settings_.integer(path));
+  }
+
+  void wrong(std::string_view path, std::string_view what) {
+    problems_.push_back(problem_of(settings_, path, what));
+  }
+
+  const Settings& settings_;
+  Problems& problems_;
+  Config config_;
+};
+
+}  // namespace
+
+void imply_receivers(Settings& settings) {
+  if (!settings.children(kReceivers).empty()) return;
+  settings.imply("distributor.receivers.jaeger.protocols.grpc");
+  settings.imply("distributor.receivers.jaeger.protocols.thrift_http");
+  settings.imply("distributor.receivers.otlp.protocols.grpc");
+}
+
+Config to_config(const Settings& settings, Problems& problems) {
+  return Filler(settings, problems).run();
+}
+
+}  // namespace vivace::config

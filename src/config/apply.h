@@ -1,0 +1,24 @@
+// Checked settings to the typed fields that the program reads, with the checks that need more than
+// one key or more than a type. Pure; called once at start by config.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/settings.h"
+
+namespace vivace::config {
+
+// Turns the receivers on that are on when none is named.
+void imply_receivers(Settings& settings);
+
+Config to_config(const Settings& settings, Problems& problems);
+
+// What Tempo warns of, as far as the settings alone decide it.
+std::vector<std::string> warnings(const Settings& settings);
+
+// The names of what is set, or on by default, and has no effect in this version.
+std::vector<std::string> inactive(const Settings& settings);
+
+}  // namespace vivace::config

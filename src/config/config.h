@@ -1,0 +1,105 @@
+// The program's settings: defaults, then the YAML file, then the command line. Every key that Tempo
+// 2.7 to 3.0 knows is accepted and type-checked; the fields here are those that something reads.
+// Units are last in the names; durations are in ns.
+//
+// A Config is made once at start and never changes; limits that a tenant may override are read
+// through `limits`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+
+namespace vivace::config {
+
+struct HttpServer {
+  std::string http_listen_address;
+  uint16_t http_listen_port = 3200;
+  std::string grpc_listen_address;
+  uint16_t grpc_listen_port = 9095;
+  int64_t graceful_shutdown_timeout_ns = 30'000'000'000;
+  int64_t http_server_read_timeout_ns = 30'000'000'000;
+  int64_t http_server_write_timeout_ns = 30'000'000'000;
+  int64_t http_server_idle_timeout_ns = 120'000'000'000;
+  int64_t http_listen_conn_limit = 0;  // 0: our own limit
+  log::Format log_format = log::Format::logfmt;
+  log::Level log_level = log::Level::info;
+  std::string http_path_prefix;
+};
+
+struct OtlpHttp {
+  std::string address = "localhost";  // host part of `endpoint`
+  uint16_t port = 4318;
+  std::string traces_url_path = "/v1/traces";
+  int64_t max_request_body_size_bytes = 20 << 20;  // 0 in the file means this default
+  int64_t read_timeout_ns = 0;
+  int64_t idle_timeout_ns = 0;
+};
+
+struct Distributor {
+  std::optional<OtlpHttp> otlp_http;   // absent: no such listener
+  int64_t max_attribute_bytes = 2048;  // 0: no cut
+  int64_t retry_after_on_resource_exhausted_ns = 0;
+};
+
+struct Storage {
+  std::string backend;     // "local"
+  std::string local_path;  // blocks
+  std::string wal_path = "/var/tempo/wal";
+};
+
+// Per-tenant limits; 0 is off.
+struct Limits {
+  int64_t max_bytes_per_trace = 0;
+  int64_t max_attribute_bytes = 0;  // 0: the distributor's
+};
+
+struct Config {
+  std::string target = "all";
+  bool stream_over_http_enabled = false;
+  bool multitenancy_enabled = false;
+  std::string http_api_prefix;
+  int64_t shutdown_delay_ns = 0;
+  HttpServer server;
+  Distributor distributor;
+  Storage storage;
+  Limits limits;
+  int64_t block_retention_ns = 336LL * 3600 * 1'000'000'000;
+};
+
+// What the command line asked for.
+enum class Action : uint8_t { run, verify, version, help };
+
+struct Loaded {
+  Action action = Action::run;
+  Config config;
+  std::vector<std::string> warnings;  // Tempo's CONFIGURATION WARNINGS: fatal only for `verify`
+  std::vector<std::string> inactive;  // sections accepted and without effect in this version
+  // `-health`: ask this URL, exit 0 when the answer is 200, else 1; nothing else is to be done.
+  std::optional<std::string> health_url;
+};
+
+// Reads flags and file. The message holds all that is wrong, a line each, and `exit_code` says how
+// the process should end: 2 for a wrong command line, as Go programs do, else 1.
+struct LoadError {
+  std::string message;
+  int exit_code = 1;
+};
+std::expected<Loaded, LoadError> load(const std::vector<std::string>& arguments);
+
+// The same for a file's text; `path` is for messages. Flags are not applied.
+std::expected<Loaded, LoadError> parse(const std::string& text, const std::string& path);
+
+// The settings for a start without a file: data in ./data, receivers on loopback. As YAML, so that
+// it can be shown and copied.
+std::string_view embedded_default();
+
+// The text that `-help` prints.
+std::string usage();
+
+}  // namespace vivace::config

@@ -1,0 +1,178 @@
+// Which parts of the configuration have an effect in this version. Every key is accepted and
+// checked; the start logs one line that names those that do nothing yet. Whoever builds a part
+// removes its line here. A line is the beginning of paths; the longest that fits a key counts. See
+// apply.h.
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/result.h"
+#include "config/apply.h"
+#include "config/check.h"
+#include "config/schema.h"
+
+namespace vivace::config {
+namespace {
+
+enum class State : uint8_t {
+  works,
+  waits,      // named when it is set
+  always_on,  // on without being set, and so always named
+};
+
+struct Part {
+  std::string_view beginning;
+  State state;
+};
+
+constexpr auto kParts = std::to_array<Part>({
+    {"target", State::works},
+    {"multitenancy_enabled", State::works},
+    {"http_api_prefix", State::works},
+    {"usage_report", State::works},  // the effect is that nothing is sent
+    {"server", State::works},
+    {"server.grpc", State::always_on},
+    {"server.http_listen_network", State::waits},
+    {"server.http_log_closed_connections", State::waits},
+    {"server.http_tls_config", State::waits},
+    {"server.log_request", State::waits},
+    {"server.log_source_ips", State::waits},
+    {"server.trace_request", State::waits},
+    {"server.tls_", State::waits},
+    {"server.proxy_protocol_enabled", State::waits},
+    {"server.register_instrumentation", State::waits},
+    {"server.report_grpc_codes", State::waits},
+    {"server.cluster_validation", State::waits},
+    {"server.throughput", State::waits},
+    {"distributor", State::works},
+    {"distributor.receivers.otlp.protocols.grpc", State::waits},
+    {"distributor.receivers.otlp.protocols.http.tls", State::waits},
+    {"distributor.receivers.otlp.protocols.http.cors", State::waits},
+    {"distributor.receivers.otlp.protocols.http.auth", State::waits},
+    {"distributor.receivers.otlp.protocols.http.response_headers", State::waits},
+    {"distributor.receivers.otlp.protocols.http.compression_algorithms", State::waits},
+    {"distributor.receivers.jaeger", State::waits},
+    {"distributor.receivers.zipkin", State::waits},
+    {"distributor.retry_after_on_resource_exhausted", State::waits},
+    {"distributor.artificial_delay", State::waits},
+    {"distributor.log_received_spans", State::waits},
+    {"distributor.log_discarded_spans", State::waits},
+    {"distributor.metric_received_spans", State::waits},
+    {"distributor.forwarders", State::waits},
+    {"distributor.usage", State::waits},
+    {"distributor.extend_writes", State::waits},
+    {"distributor.override_ring_key", State::waits},
+    {"distributor.ring", State::waits},
+    {"distributor.kafka", State::waits},
+    {"distributor.ingester_write_path", State::waits},
+    {"storage", State::works},
+    {"storage.trace.local.max_bytes", State::waits},
+    {"storage.trace.local.min_free_bytes", State::waits},
+    {"storage.trace.block.", State::waits},
+    {"storage.trace.blocklist_poll", State::waits},
+    {"storage.trace.search", State::waits},
+    {"storage.trace.pool", State::waits},
+    {"storage.trace.empty_tenant_deletion", State::waits},
+    {"storage.trace.cache", State::waits},
+    {"storage.trace.background_cache", State::waits},
+    {"storage.trace.memcached", State::waits},
+    {"storage.trace.redis", State::waits},
+    {"storage.trace.s3", State::waits},
+    {"storage.trace.gcs", State::waits},
+    {"storage.trace.azure", State::waits},
+    {"overrides", State::works},
+    {"overrides.per_tenant_override", State::waits},
+    {"overrides.user_configurable_overrides", State::waits},
+    {"overrides.defaults.ingestion.", State::waits},
+    {"overrides.defaults.ingestion.max_attribute_bytes", State::works},
+    {"overrides.defaults.read", State::waits},
+    {"overrides.defaults.compaction", State::waits},
+    {"overrides.defaults.storage", State::waits},
+    {"overrides.defaults.forwarders", State::waits},
+    {"overrides.defaults.cost_attribution", State::waits},
+    {"overrides.defaults.metrics_generator", State::waits},
+    {"compactor", State::always_on},
+    {"ingester", State::waits},
+    {"querier", State::waits},
+    {"query_frontend", State::waits},
+    {"metrics_generator", State::waits},
+    {"internal_server", State::waits},
+    {"stream_over_http_enabled", State::waits},
+    {"shutdown_delay", State::waits},
+    {"enable_go_runtime_metrics", State::waits},
+    {"memory", State::waits},
+    {"cache", State::waits},
+    {"memberlist", State::waits},
+    {"ingester_client", State::waits},
+    {"metrics_generator_client", State::waits},
+    {"live_store_client", State::waits},
+    {"backend_scheduler_client", State::waits},
+    {"partition_ring_live_store", State::waits},
+    {"ingest", State::waits},
+    {"block_builder", State::waits},
+    {"live_store", State::waits},
+    {"backend_scheduler", State::waits},
+    {"backend_worker", State::waits},
+});
+
+std::string_view name_of(const Part& part) {
+  return part.beginning.substr(0, part.beginning.find_last_not_of("._") + 1);
+}
+
+// `distributor.receivers.otlp/a.protocols` is judged as `distributor.receivers.otlp.protocols`.
+std::string without_suffix(std::string path) {
+  const size_t slash = path.find('/');
+  if (slash != path.npos) path.erase(slash, path.find('.', slash) - slash);
+  return path;
+}
+
+const Part& part_of(std::string_view path) {
+  const Part* best = nullptr;
+  for (const Part& part : kParts) {
+    if (!path.starts_with(part.beginning)) continue;
+    if (best == nullptr || part.beginning.size() > best->beginning.size()) best = &part;
+  }
+  ASSERT(best != nullptr);
+  return *best;
+}
+
+// A section asks for something by its keys, but a receiver is on by being named; a switch that is
+// set to what holds anyway asks for nothing.
+bool asks_for_something(const std::string& path, const Setting& setting) {
+  const Field* const field = find_field(path);
+  ASSERT(field != nullptr);
+  if (field->type == Type::section) return path.starts_with("distributor.receivers.");
+  const bool* const on = std::get_if<bool>(&setting.value);
+  return on == nullptr || *on != (field->default_text == "true");
+}
+
+// One OTLP/HTTP listener is served: the first by name, as apply.cc takes it.
+std::vector<std::string> further_listeners(const Settings& settings) {
+  std::vector<std::string> paths;
+  for (const std::string& name : settings.children("distributor.receivers")) {
+    const std::string path = "distributor.receivers." + name + ".protocols.http";
+    if (name.starts_with("otlp") && settings.has(path)) paths.push_back(path);
+  }
+  if (!paths.empty()) paths.erase(paths.begin());
+  return paths;
+}
+
+}  // namespace
+
+std::vector<std::string> inactive(const Settings& settings) {
+  std::set<std::string_view> asked;
+  for (const auto& [path, setting] : settings.entries()) {
+    const Part& part = part_of(without_suffix(path));
+    if (part.state != State::waits || !asks_for_something(path, setting)) continue;
+    asked.insert(part.beginning);
+  }
+  std::vector<std::string> names = further_listeners(settings);
+  for (const Part& part : kParts) {
+    if (part.state == State::always_on || asked.contains(part.beginning)) {
+      names.emplace_back(name_of(part));
+    }
+  }
+  return names;
+}
+
+}  // namespace vivace::config
