@@ -37,7 +37,6 @@ constexpr int kReadsInARow = 4;                // then the other connections get
 constexpr auto kRoomRetry = milliseconds(5);
 constexpr auto kRoomPatience = seconds(2);
 constexpr auto kLingerTime = seconds(5);
-constexpr int64_t kLingerBytesMax = 64 << 20;
 constexpr size_t kGather = 16;
 
 }  // namespace
@@ -205,7 +204,7 @@ void Connection::take(std::string_view bytes) {
   last_read_ = std::chrono::steady_clock::now();
   if (lingering_) {
     lingered_bytes_ += static_cast<int64_t>(bytes.size());
-    if (lingered_bytes_ > kLingerBytesMax) close();
+    if (lingered_bytes_ > kDiscardBytesMax) close();
     return;
   }
   pump(bytes);

@@ -53,6 +53,10 @@ struct Output {
 
 constexpr size_t kFillBytes = 64 << 10;
 
+// A client that was answered before its body was through is read on for this long, unheard: many
+// look at the answer only once they have sent all.
+constexpr int64_t kDiscardBytesMax = 64 << 20;
+
 // What the engine waits for; decides which timeout holds.
 enum class Phase : uint8_t {
   idle,     // nothing asked, nothing owed

@@ -83,6 +83,7 @@ struct Http2Engine::Stream {
   int64_t header_bytes = 0;
   int64_t declared = -1;  // content-length, -1 when not said
   size_t unconsumed = 0;  // bytes of the body that still weigh on the windows
+  int64_t discarded = 0;  // bytes that came after it had arrived, unheard
   bool header_too_large = false;
   bool head_done = false;
   bool receiving = false;  // of its body; counted in Session::receiving
@@ -137,6 +138,7 @@ class Http2Engine::Session {
   bool dead = false;     // nghttp2 cannot go on; what it has queued may still be written
   bool written = false;  // and has been
   bool draining = false;
+  bool awaits_preface = false;  // after an upgrade
 
  private:
   static Session& self(void* user) { return *static_cast<Session*>(user); }
@@ -154,6 +156,7 @@ class Http2Engine::Session {
   void head_done(Stream& s);
   void input_ended(Stream& s);
   void body_bytes(Stream& s, std::string_view bytes);
+  void discard(Stream& s, size_t bytes);
   void consume(Stream& s, size_t bytes);
   void arrive(Stream& s);
   void stop_receiving(Stream& s);
@@ -206,6 +209,7 @@ bool Http2Engine::Session::upgrade(std::string_view settings, Request& request) 
   slot->head_only = head;
   slot->head_done = true;
   slot->input_ended = true;
+  awaits_preface = true;
   arrive(*slot);
   return true;
 }
@@ -314,8 +318,8 @@ void Http2Engine::Session::head_done(Stream& s) {
 }
 
 void Http2Engine::Session::input_ended(Stream& s) {
-  if (s.arrived) return;
   stop_receiving(s);
+  if (s.arrived) return;
   if (!s.uncovered) arrive(s);  // else once the budget has room
 }
 
@@ -334,13 +338,26 @@ int Http2Engine::Session::on_data(nghttp2_session*, uint8_t, int32_t id, const u
                                   size_t size, void* user) {
   Session& me = self(user);
   Stream* s = me.find(id);
-  if (s == nullptr || s->arrived) {
-    // Only the connection's window: the stream's closes by itself, its answer says why.
+  if (s == nullptr) {
     nghttp2_session_consume_connection(me.session, size);
+  } else if (s->arrived) {
+    me.discard(*s, size);
   } else {
     me.body_bytes(*s, {reinterpret_cast<const char*>(data), size});
   }
   return 0;
+}
+
+void Http2Engine::Session::discard(Stream& s, size_t bytes) {
+  s.fresh = true;
+  s.discarded += static_cast<int64_t>(bytes);
+  if (s.discarded <= kDiscardBytesMax) {
+    nghttp2_session_consume(session, s.id, bytes);
+    return;
+  }
+  nghttp2_session_consume_connection(session, bytes);
+  // RFC 9113 section 8.1: answered in full, the rest of the request is not wanted.
+  if (s.answer_sent) nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s.id, NGHTTP2_NO_ERROR);
 }
 
 void Http2Engine::Session::body_bytes(Stream& s, std::string_view bytes) {
@@ -398,9 +415,10 @@ int Http2Engine::Session::on_sent(nghttp2_session*, const nghttp2_frame* frame, 
   Stream* s = me.find(frame->hd.stream_id);
   if (s == nullptr) return 0;
   s->answer_sent = true;
-  if (!s->input_ended) {
-    // RFC 9113 section 8.1: answered in full, the rest of the request is not wanted.
-    nghttp2_submit_rst_stream(me.session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+  if (!s->input_ended && !s->receiving) {
+    s->receiving = true;
+    s->fresh = true;
+    me.receiving++;
   }
   return 0;
 }
@@ -499,6 +517,7 @@ std::unique_ptr<Http2Engine> Http2Engine::upgraded(const Limits& limits, std::st
 size_t Http2Engine::feed(std::string_view bytes) {
   Session& me = *session_;
   if (me.uncovered > 0) me.retry_room();
+  if (!bytes.empty()) me.awaits_preface = false;
   if (!bytes.empty() && !me.dead) me.receive(bytes);
   return bytes.size();
 }
@@ -508,13 +527,16 @@ bool Http2Engine::takes_input() const { return true; }
 Phase Http2Engine::phase() const {
   const Session& me = *session_;
   if (me.uncovered > 0) return Phase::no_room;
+  if (me.awaits_preface) return Phase::head;
   if (me.receiving > 0) return Phase::body;
   return me.streams.empty() ? Phase::idle : Phase::busy;
 }
 
 bool Http2Engine::next(Arrival& arrival) {
   Session& me = *session_;
-  while (!me.arrivals.empty()) {
+  // The answer to an upgrade waits for the client's preface: more than the settings behind the 101
+  // overflows the buffers of some.
+  while (!me.arrivals.empty() && !me.awaits_preface) {
     Stream* s = me.find(me.arrivals.front());
     me.arrivals.pop_front();
     if (s == nullptr) continue;
@@ -584,10 +606,15 @@ void Http2Engine::fill(Output& output) {
 
 void Http2Engine::time_out() {
   Session& me = *session_;
+  if (me.awaits_preface) {
+    set_fault("timeout");
+    me.dead = true;
+  }
   for (auto& [id, s] : me.streams) {
     if (!s->receiving || s->uncovered || std::exchange(s->fresh, false)) continue;
     set_fault("timeout");
-    nghttp2_submit_rst_stream(me.session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    const auto why = s->answer_sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL;
+    nghttp2_submit_rst_stream(me.session, NGHTTP2_FLAG_NONE, id, why);
   }
 }
 
