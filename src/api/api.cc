@@ -1,0 +1,149 @@
+// The route table, and the answers that need no store.
+#include "api/api.h"
+
+#include <fmt/format.h>
+
+#include "api/traces.h"
+#include "model/tenant.h"
+#include "wire/json.h"
+
+namespace vivace::api {
+namespace {
+
+// The path without doubled slashes, "." and ".."; a trailing slash stays.
+std::string clean_path(std::string_view path) {
+  std::vector<std::string_view> kept;
+  for (size_t at = 0; at < path.size();) {
+    const size_t slash = std::min(path.find('/', at), path.size());
+    const std::string_view part = path.substr(at, slash - at);
+    at = slash + 1;
+    if (part == ".." && !kept.empty()) kept.pop_back();
+    if (!part.empty() && part != "." && part != "..") kept.push_back(part);
+  }
+  std::string out;
+  for (const std::string_view part : kept) (out += '/') += part;
+  if (out.empty() || path.ends_with('/')) out += '/';
+  return out;
+}
+
+// Who asks: one tenant, or several joined with '|'.
+Result<std::vector<std::string>> tenants_of(const net::Request& request, bool multitenancy) {
+  if (!multitenancy) return std::vector<std::string>{std::string(kSingleTenant)};
+  std::string_view names = request.header("x-scope-orgid");
+  if (names.empty()) return fail(Code::unauthenticated, "no org id\n");
+  std::vector<std::string> out;
+  while (!names.empty()) {
+    const size_t bar = std::min(names.find('|'), names.size());
+    const std::string_view name = names.substr(0, bar);
+    if (!is_valid_tenant(name)) {
+      return fail(Code::invalid_argument, fmt::format("tenant ID '{}' is not valid", name));
+    }
+    out.emplace_back(name);
+    names.remove_prefix(std::min(bar + 1, names.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
+Api::Api(ApiOptions options, Call::Context context, Workers& queries)
+    : options_(std::move(options)), context_(context), queries_(queries) {}
+
+net::Handler Api::handler() {
+  return [this](net::Request request, net::Responder responder) {
+    route(std::move(request), std::move(responder));
+  };
+}
+
+Call Api::open(std::string route, net::Request request, net::Responder responder) const {
+  return Call(context_, std::move(route), std::move(request), std::move(responder));
+}
+
+void Api::route(net::Request request, net::Responder responder) {
+  const std::string path = request.path;
+  if (const std::string cleaned = clean_path(path); cleaned != path) {
+    std::string target = cleaned;
+    if (!request.query.empty()) (target += '?') += request.query;
+    return open("redirect", std::move(request), std::move(responder))
+        .send({.status = 301, .headers = {{"location", target}}, .body = {}});
+  }
+  if (path == "/ready") return ready(open("ready", std::move(request), std::move(responder)));
+  if (path == "/metrics") return metrics(open("metrics", std::move(request), std::move(responder)));
+  const std::string prefix = options_.http_api_prefix + "/api/";
+  if (path.starts_with(prefix)) {
+    return route_api(std::string_view(path).substr(prefix.size()), std::move(request),
+                     std::move(responder));
+  }
+  open("other", std::move(request), std::move(responder)).send_text(404, "404 page not found\n");
+}
+
+void Api::route_api(std::string_view path, net::Request request, net::Responder responder) {
+  const auto call = [&](const char* name) {
+    return open(name, std::move(request), std::move(responder));
+  };
+  const auto id_behind = [&](std::string_view prefix) {
+    return path.starts_with(prefix) && path.size() > prefix.size() &&
+           path.find('/', prefix.size()) == std::string_view::npos;
+  };
+  if (path == "echo") return call("api_echo").send_text(200, "echo\n");
+  if (path == "status/buildinfo") return build_info(call("api_status_buildinfo"));
+  if (id_behind("traces/")) {
+    return trace_by_id(call("api_traces_traceid"), std::string(path.substr(7)), 1);
+  }
+  if (id_behind("v2/traces/")) {
+    return trace_by_id(call("api_v2_traces_traceid"), std::string(path.substr(10)), 2);
+  }
+  call("other").send_text(404, "404 page not found\n");
+}
+
+void Api::ready(Call call) const {
+  switch (phase()) {
+    case Phase::ready:
+      return std::move(call).send_text(200, "ready\n");
+    case Phase::stopping:
+      return std::move(call).send_text(503, "Application is stopping\n");
+    case Phase::starting:
+      return std::move(call).send_text(503, "Ingester not ready: replaying the write-ahead log\n");
+  }
+}
+
+void Api::metrics(Call call) {
+  std::move(call).send({.headers = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
+                        .body = context_.metrics->render()});
+}
+
+void Api::build_info(Call call) const {
+  if (call.request().method != "GET") return std::move(call).send({.status = 405});
+  std::string body = "{\"version\":";
+  append_json_string(body, "v" + options_.version);
+  body += ",\"revision\":";
+  append_json_string(body, options_.revision);
+  body += ",\"branch\":\"HEAD\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"}\n";
+  std::move(call).send(
+      {.headers = {{"content-type", "application/json"}}, .body = std::move(body)});
+}
+
+void Api::trace_by_id(Call call, std::string id, int version) {
+  call.op = "traces";
+  run_query(std::move(call), [id = std::move(id), version, limit = options_.trace_bytes_max](
+                                 Call ready_call, const Store& store) {
+    answer_trace(std::move(ready_call), store, {id, version, limit});
+  });
+}
+
+// Checks who asks, then moves the call to a worker.
+void Api::run_query(Call call, std::function<void(Call, const Store&)> run) {
+  call.logged = true;
+  auto tenants = tenants_of(call.request(), options_.multitenancy);
+  if (!tenants) return std::move(call).send_error(tenants.error());
+  call.tenants = std::move(*tenants);
+  const Store* store = store_.load();
+  if (store == nullptr || phase() != Phase::ready) {
+    return std::move(call).send_text(503, "Ingester not ready: replaying the write-ahead log\n");
+  }
+  auto kept = std::make_shared<Call>(std::move(call));
+  Workers::Task task = [kept, store, run = std::move(run)] { run(std::move(*kept), *store); };
+  if (!queries_.submit(std::move(task))) std::move(*kept).send_text(429, "job queue full");
+}
+
+}  // namespace vivace::api

@@ -1,0 +1,66 @@
+// The query API on one port: routes requests to what answers them.
+//
+//   path                            answer
+//   /ready                          200 "ready" once the store has been recovered, else 503
+//   /metrics                        own metrics, Prometheus text format 0.0.4
+//   /api/echo                       "echo", Grafana's health check
+//   /api/status/buildinfo           version, for Grafana's feature switches
+//   /api/traces/{id}                a trace, v1; see traces.h
+//   /api/v2/traces/{id}             a trace, v2
+//
+// Paths below /api carry the configured prefix. Anything else is 404. The handler runs on io
+// threads; queries go to the workers it is given.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/call.h"
+#include "base/workers.h"
+#include "net/http.h"
+#include "store/store.h"
+
+namespace vivace::api {
+
+enum class Phase : uint8_t { starting, ready, stopping };
+
+struct ApiOptions {
+  std::string http_api_prefix;  // "" or "/x"
+  bool multitenancy = false;
+  int64_t trace_bytes_max = 0;  // of one trace in an answer; 0: no limit
+  std::string version;          // as /api/status/buildinfo tells it, without "v"
+  std::string revision;
+};
+
+class Api {
+ public:
+  Api(ApiOptions options, Call::Context context, Workers& queries);
+
+  // For net::Server. The Api must outlive it.
+  net::Handler handler();
+
+  // Queries are answered from then on; before, they are refused with 503.
+  void set_store(const Store* store) { store_.store(store); }
+  void set_phase(Phase phase) { phase_.store(phase); }
+  Phase phase() const { return phase_.load(); }
+
+ private:
+  void route(net::Request request, net::Responder responder);
+  void route_api(std::string_view path, net::Request request, net::Responder responder);
+  Call open(std::string route, net::Request request, net::Responder responder) const;
+  void ready(Call call) const;
+  void metrics(Call call);
+  void build_info(Call call) const;
+  void trace_by_id(Call call, std::string id, int version);
+  void run_query(Call call, std::function<void(Call, const Store&)> run);
+
+  const ApiOptions options_;
+  const Call::Context context_;
+  Workers& queries_;
+  std::atomic<const Store*> store_{nullptr};
+  std::atomic<Phase> phase_{Phase::starting};
+};
+
+}  // namespace vivace::api

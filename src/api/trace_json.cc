@@ -1,0 +1,303 @@
+// Members come in the order of the messages' declarations; each helper writes its own comma.
+#include "api/trace_json.h"
+
+#include <fmt/format.h>
+
+#include "wire/json.h"
+#include "wire/protobuf.h"
+
+namespace vivace::api {
+namespace {
+
+// Begins a member: a comma unless the object has just been opened, then the quoted name.
+void member(std::string& out, std::string_view name) {
+  if (out.back() != '{') out.push_back(',');
+  out.push_back('"');
+  out += name;
+  out += "\":";
+}
+
+void text_member(std::string& out, std::string_view name, std::string_view text) {
+  if (text.empty()) return;
+  member(out, name);
+  append_json_string(out, text);
+}
+
+void count_member(std::string& out, std::string_view name, uint32_t count) {
+  if (count == 0) return;
+  member(out, name);
+  fmt::format_to(std::back_inserter(out), "{}", count);
+}
+
+void time_member(std::string& out, std::string_view name, uint64_t time_ns) {
+  if (time_ns == 0) return;
+  member(out, name);
+  append_json_uint64(out, time_ns);
+}
+
+void id_member(std::string& out, std::string_view name, std::string_view bytes) {
+  member(out, name);
+  append_json_base64(out, bytes);
+}
+
+void enum_member(std::string& out, std::string_view name, int32_t value,
+                 std::initializer_list<std::string_view> names) {
+  if (value == 0) return;
+  member(out, name);
+  if (value > 0 && static_cast<size_t>(value) < names.size()) {
+    append_json_string(out, names.begin()[value]);
+  } else {
+    fmt::format_to(std::back_inserter(out), "{}", value);
+  }
+}
+
+// The AnyValue in a piece of protobuf; arrays and maps inside were checked when they came in.
+Value read_any_value(std::string_view bytes) {
+  Value out;
+  ProtoReader in(bytes);
+  while (in.next()) {
+    switch (in.key()) {
+      case proto_key(1, Wire::bytes):
+        out = {ValueType::string, 0, in.bytes()};
+        break;
+      case proto_key(2, Wire::varint):
+        out = {ValueType::boolean, in.varint(), {}};
+        break;
+      case proto_key(3, Wire::varint):
+        out = {ValueType::integer, in.varint(), {}};
+        break;
+      case proto_key(4, Wire::fixed64):
+        out = {ValueType::real, in.fixed64(), {}};
+        break;
+      case proto_key(5, Wire::bytes):
+        out = {ValueType::array, 0, in.bytes()};
+        break;
+      case proto_key(6, Wire::bytes):
+        out = {ValueType::map, 0, in.bytes()};
+        break;
+      case proto_key(7, Wire::bytes):
+        out = {ValueType::bytes, 0, in.bytes()};
+        break;
+      default:
+        in.skip();
+    }
+  }
+  return out;
+}
+
+void append_pair(std::string& out, std::string_view bytes) {
+  std::string_view key;
+  Value value;
+  ProtoReader in(bytes);
+  while (in.next()) {
+    switch (in.key()) {
+      case proto_key(1, Wire::bytes):
+        key = in.bytes();
+        break;
+      case proto_key(2, Wire::bytes):
+        value = read_any_value(in.bytes());
+        break;
+      default:
+        in.skip();
+    }
+  }
+  out.push_back('{');
+  text_member(out, "key", key);
+  member(out, "value");
+  append_value(out, value);
+  out.push_back('}');
+}
+
+// ArrayValue and KeyValueList: both hold repeated field 1.
+void append_nested(std::string& out, std::string_view name, const Value& value) {
+  member(out, name);
+  out.push_back('{');
+  bool any = false;
+  ProtoReader in(value.text);
+  while (in.next()) {
+    if (in.key() != proto_key(1, Wire::bytes)) {
+      in.skip();
+      continue;
+    }
+    out += any ? "," : "\"values\":[";
+    any = true;
+    if (value.type == ValueType::array) {
+      append_value(out, read_any_value(in.bytes()));
+    } else {
+      append_pair(out, in.bytes());
+    }
+  }
+  out += any ? "]}" : "}";
+}
+
+void attributes_member(std::string& out, const std::vector<AttributeView>& attributes) {
+  if (attributes.empty()) return;
+  member(out, "attributes");
+  out.push_back('[');
+  for (const AttributeView& attribute : attributes) {
+    if (&attribute != attributes.data()) out.push_back(',');
+    out.push_back('{');
+    text_member(out, "key", attribute.key);
+    member(out, "value");
+    append_value(out, attribute.value);
+    out.push_back('}');
+  }
+  out.push_back(']');
+}
+
+void append_event(std::string& out, const EventView& event) {
+  out.push_back('{');
+  time_member(out, "timeUnixNano", event.time_ns);
+  text_member(out, "name", event.name);
+  attributes_member(out, event.attributes);
+  count_member(out, "droppedAttributesCount", event.dropped_attributes);
+  out.push_back('}');
+}
+
+void append_link(std::string& out, const LinkView& link) {
+  out.push_back('{');
+  if (!link.trace_id.is_zero()) id_member(out, "traceId", link.trace_id.view());
+  if (!link.span_id.is_zero()) id_member(out, "spanId", link.span_id.view());
+  text_member(out, "traceState", link.trace_state);
+  attributes_member(out, link.attributes);
+  count_member(out, "droppedAttributesCount", link.dropped_attributes);
+  count_member(out, "flags", link.flags);
+  out.push_back('}');
+}
+
+template <class Item>
+void list_member(std::string& out, std::string_view name, const std::vector<Item>& items,
+                 void (*append)(std::string&, const Item&)) {
+  if (items.empty()) return;
+  member(out, name);
+  out.push_back('[');
+  for (const Item& item : items) {
+    if (&item != items.data()) out.push_back(',');
+    append(out, item);
+  }
+  out.push_back(']');
+}
+
+void append_span(std::string& out, const SpanView& span) {
+  out.push_back('{');
+  id_member(out, "traceId", span.trace_id.view());
+  id_member(out, "spanId", span.span_id.view());
+  text_member(out, "traceState", span.trace_state);
+  if (!span.parent_id.is_zero()) id_member(out, "parentSpanId", span.parent_id.view());
+  text_member(out, "name", span.name);
+  enum_member(out, "kind", span.kind,
+              {"SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER",
+               "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER"});
+  time_member(out, "startTimeUnixNano", span.start_ns);
+  time_member(out, "endTimeUnixNano", span.end_ns);
+  attributes_member(out, span.attributes);
+  count_member(out, "droppedAttributesCount", span.dropped_attributes);
+  list_member(out, "events", span.events, append_event);
+  count_member(out, "droppedEventsCount", span.dropped_events);
+  list_member(out, "links", span.links, append_link);
+  count_member(out, "droppedLinksCount", span.dropped_links);
+  member(out, "status");
+  out.push_back('{');
+  text_member(out, "message", span.status_message);
+  enum_member(out, "code", span.status_code,
+              {"STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"});
+  out.push_back('}');
+  count_member(out, "flags", span.flags);
+  out.push_back('}');
+}
+
+void append_resource(std::string& out, const ResourceView& resource) {
+  member(out, "resource");
+  out.push_back('{');
+  attributes_member(out, resource.attributes);
+  count_member(out, "droppedAttributesCount", resource.dropped_attributes);
+  out.push_back('}');
+}
+
+void append_scope(std::string& out, const ScopeView& scope) {
+  member(out, "scope");
+  out.push_back('{');
+  text_member(out, "name", scope.name);
+  text_member(out, "version", scope.version);
+  attributes_member(out, scope.attributes);
+  count_member(out, "droppedAttributesCount", scope.dropped_attributes);
+  out.push_back('}');
+}
+
+}  // namespace
+
+void append_value(std::string& out, const Value& value) {
+  out.push_back('{');
+  switch (value.type) {
+    case ValueType::empty:
+      break;
+    case ValueType::string:
+      member(out, "stringValue");
+      append_json_string(out, value.text);
+      break;
+    case ValueType::boolean:
+      member(out, "boolValue");
+      out += value.as_boolean() ? "true" : "false";
+      break;
+    case ValueType::integer:
+      member(out, "intValue");
+      append_json_int64(out, value.as_integer());
+      break;
+    case ValueType::real:
+      member(out, "doubleValue");
+      append_json_double(out, value.as_real());
+      break;
+    case ValueType::bytes:
+      member(out, "bytesValue");
+      append_json_base64(out, value.text);
+      break;
+    case ValueType::array:
+      append_nested(out, "arrayValue", value);
+      break;
+    case ValueType::map:
+      append_nested(out, "kvlistValue", value);
+      break;
+  }
+  out.push_back('}');
+}
+
+void append_resource_spans(const Trace& trace, std::string& out,
+                           const std::function<bool()>& checkpoint) {
+  ResourceView resource;
+  ScopeView scope;
+  SpanView span;
+  const auto& groups = trace.groups();
+  out.push_back('[');
+  for (size_t g = 0; g < groups.size();) {
+    const Trace::ScopeGroup& first = groups[g];
+    out += g == 0 ? "{" : ",{";
+    trace.read_resource(first, resource);
+    append_resource(out, resource);
+    member(out, "scopeSpans");
+    out.push_back('[');
+    for (bool more = false;
+         g < groups.size() && groups[g].part == first.part && groups[g].resource == first.resource;
+         ++g, more = true) {
+      out += more ? ",{" : "{";
+      trace.read_scope(groups[g], scope);
+      append_scope(out, scope);
+      member(out, "spans");
+      out.push_back('[');
+      for (uint32_t i = 0; i < groups[g].count; ++i) {
+        if (i > 0) out.push_back(',');
+        trace.read_span(groups[g], i, span);
+        append_span(out, span);
+        if (!checkpoint()) return;
+      }
+      out.push_back(']');
+      text_member(out, "schemaUrl", scope.schema_url);
+      out.push_back('}');
+    }
+    out.push_back(']');
+    text_member(out, "schemaUrl", resource.schema_url);
+    out.push_back('}');
+  }
+  out.push_back(']');
+}
+
+}  // namespace vivace::api

@@ -1,0 +1,142 @@
+// The four forms of a trace: v1 and v2, JSON and protobuf.
+#include "api/traces.h"
+
+#include <fmt/format.h>
+#include <protozero/pbf_writer.hpp>
+
+#include "api/params.h"
+#include "api/trace_json.h"
+#include "api/trace_proto.h"
+#include "query/find_trace.h"
+#include "wire/json.h"
+
+namespace vivace::api {
+namespace {
+
+using protozero::pbf_writer;
+
+constexpr uint32_t kPartial = 1;  // TraceByIDResponse.status
+
+Result<TraceId> check(const Call& call, const TraceQuestion& question) {
+  std::string id;
+  if (!net::percent_decode(question.id, id)) id = question.id;
+  const Params params(call.request().query);
+  const TraceId parsed = TRY(parse_trace_id(id));
+  CHECK_OK(check_time_range(params));
+  CHECK_OK(check_internal(params));
+  return parsed;
+}
+
+Trace find(const Call& call, const Store& store, const TraceId& id) {
+  Snapshot all;
+  for (const std::string& tenant : call.tenants) {
+    Snapshot one = store.snapshot(tenant);
+    std::ranges::move(one.heads, std::back_inserter(all.heads));
+  }
+  return Trace::find(std::move(all), id);
+}
+
+// Leaves as many spans as fit into the limit; whether all did.
+bool cut(Trace& trace, int64_t bytes_max) {
+  if (bytes_max == 0) return true;
+  SpanView span;
+  int64_t bytes = 0;
+  uint32_t fitting = 0;
+  for (const Trace::ScopeGroup& group : trace.groups()) {
+    for (uint32_t i = 0; i < group.count; ++i, ++fitting) {
+      trace.read_span(group, i, span);
+      bytes += static_cast<int64_t>(proto_size(span));
+      if (bytes > bytes_max) {
+        trace.keep_first(fitting);
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+void send_json(Call call, const Trace& trace, int version, const std::string& partial) {
+  StreamedBody body(std::move(call),
+                    {.headers = {{"content-type", "application/json"}}, .body = {}});
+  std::string& out = body.buffer();
+  if (version == 2) {
+    out += trace.empty() ? "{\"trace\":{" : "{\"trace\":{\"resourceSpans\":";
+  } else {
+    out += "{\"batches\":";
+  }
+  bool connected = true;
+  if (!trace.empty() || version == 1) {
+    append_resource_spans(trace, out, [&] { return connected = body.checkpoint(); });
+  }
+  if (!connected) return std::move(body).finish();
+  if (version == 2) {
+    out += "},\"metrics\":{}";
+    if (!partial.empty()) {
+      out += ",\"status\":\"PARTIAL\",\"message\":";
+      append_json_string(out, partial);
+    }
+  }
+  out += '}';
+  std::move(body).finish();
+}
+
+// The length of all ResourceSpans as fields of a Trace message.
+uint64_t trace_length(const Trace& trace) {
+  uint64_t bytes = 0;
+  encode_resource_spans(trace, [&](std::string_view piece) {
+    std::string length;
+    protozero::add_varint_to_buffer(&length, piece.size());
+    bytes += 1 + length.size() + piece.size();
+    return true;
+  });
+  return bytes;
+}
+
+void send_proto(Call call, const Trace& trace, int version, const std::string& partial) {
+  StreamedBody body(std::move(call),
+                    {.headers = {{"content-type", "application/protobuf"}}, .body = {}});
+  std::string& out = body.buffer();
+  if (version == 2) {  // TraceByIDResponse: its field 1 is the trace, whose length comes first
+    out += '\x0a';
+    protozero::add_varint_to_buffer(&out, trace_length(trace));
+  }
+  encode_resource_spans(trace, [&](std::string_view piece) {
+    pbf_writer(out).add_bytes(1, piece.data(), piece.size());
+    return body.checkpoint();
+  });
+  if (version == 2) {
+    pbf_writer response(out);
+    response.add_message(2, "", 0);  // metrics
+    if (!partial.empty()) {
+      response.add_enum(3, kPartial);
+      response.add_bytes(4, partial.data(), partial.size());
+    }
+  }
+  std::move(body).finish();
+}
+
+}  // namespace
+
+void answer_trace(Call call, const Store& store, const TraceQuestion& question) {
+  const auto id = check(call, question);
+  if (!id) return std::move(call).send_error(id.error());
+  Trace trace = find(call, store, *id);
+  if (trace.empty() && question.version == 1) return std::move(call).send({.status = 404});
+  std::string partial;
+  if (!cut(trace, question.bytes_max)) {
+    if (question.version == 1) {
+      return std::move(call).send_text(
+          422, fmt::format("trace exceeds max size (max bytes: {})", question.bytes_max));
+    }
+    partial = fmt::format("Trace exceeds maximum size of {} bytes, a partial trace is returned",
+                          question.bytes_max);
+  }
+  const std::string_view accept = call.request().header("accept");
+  if (accept.find("application/protobuf") != std::string_view::npos) {
+    send_proto(std::move(call), trace, question.version, partial);
+  } else {
+    send_json(std::move(call), trace, question.version, partial);
+  }
+}
+
+}  // namespace vivace::api

@@ -1,0 +1,27 @@
+// GET /api/traces/{id} and /api/v2/traces/{id} (query-API contract, section 2).
+//
+//                       v1                                v2
+//   found               200, the trace                    200, the trace inside a response message
+//   not found           404, empty                        200, an empty trace
+//   over the size limit 422                               200 PARTIAL, the first spans that fit
+//
+// JSON, or protobuf when the Accept header asks for it. Runs on a worker; memory does not grow with
+// the trace, except 40 bytes a span.
+#pragma once
+
+#include <string>
+
+#include "api/call.h"
+#include "store/store.h"
+
+namespace vivace::api {
+
+struct TraceQuestion {
+  std::string id;  // as in the path
+  int version = 1;
+  int64_t bytes_max = 0;  // of the trace's spans as protobuf; 0: no limit
+};
+
+void answer_trace(Call call, const Store& store, const TraceQuestion& question);
+
+}  // namespace vivace::api

@@ -1,0 +1,210 @@
+// Parts in the order of the road; destroyed in the opposite order.
+#include "app/app.h"
+
+#include <algorithm>
+#include <cmath>
+#include <malloc.h>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "api/api.h"
+#include "app/ingest.h"
+#include "app/machine.h"
+#include "app/version.h"
+#include "base/log.h"
+#include "model/tenant.h"
+#include "net/server.h"
+#include "receive/otlp_http.h"
+#include "storage/local_storage.h"
+
+namespace vivace {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr int64_t kMiB = 1 << 20;
+constexpr size_t kQueriesWaitingMax = 2000;
+
+milliseconds ms(int64_t ns, int64_t when_zero_ms) {
+  return milliseconds(ns == 0 ? when_zero_ms : std::max<int64_t>(1, ns / 1'000'000));
+}
+
+// Shares of the memory that the machine gives.
+struct MemoryPlan {
+  explicit MemoryPlan(int64_t machine_bytes)
+      : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 160 * kMiB)),
+        bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)) {}
+  int64_t head_bytes;
+  int64_t bodies_bytes;
+};
+
+}  // namespace
+
+class App::Parts {
+ public:
+  explicit Parts(config::Loaded settings)
+      : settings_(std::move(settings)),
+        config_(settings_.config),
+        machine_(read_machine()),
+        plan_(machine_.memory_bytes),
+        bodies_("bodies", plan_.bodies_bytes),
+        server_(io_threads(), metrics_),
+        queries_("query", cpus(), kQueriesWaitingMax),
+        api_({.http_api_prefix = config_.http_api_prefix,
+              .multitenancy = config_.multitenancy_enabled,
+              .trace_bytes_max = config_.limits.max_bytes_per_trace,
+              .version = version(),
+              .revision = revision()},
+             {.clock = &clock_, .metrics = &metrics_}, queries_) {}
+
+  Result<void> start() {
+    describe();
+    CHECK_OK(listen_http());
+    store_ = TRY(Store::open(disk_,
+                             {.wal = {.folder = config_.storage.wal_path + "/vivace"},
+                              .head_bytes_max = plan_.head_bytes},
+                             clock_, metrics_));
+    TRY(store_->recover());
+    api_.set_store(store_.get());
+    ingest_ = std::make_unique<Ingest>(
+        IngestOptions{.threads = cpus(),
+                      .attribute_bytes_max = static_cast<uint32_t>(attribute_bytes_max()),
+                      .body_bytes_max = body_bytes_max()},
+        *store_, bodies_, clock_, metrics_);
+    CHECK_OK(listen_otlp_http());
+    api_.set_phase(api::Phase::ready);
+    log::info("Vivace started");
+    return {};
+  }
+
+  void stop() {
+    api_.set_phase(api::Phase::stopping);
+    std::this_thread::sleep_for(ms(config_.shutdown_delay_ns, 0));
+    const milliseconds grace = ms(config_.server.graceful_shutdown_timeout_ns, 1);
+    server_.stop_listener("otlp-http", std::min(grace, milliseconds(10'000)));
+    if (ingest_ != nullptr) ingest_->stop();
+    if (store_ != nullptr) store_->stop();
+    server_.stop(std::min(grace, milliseconds(5'000)));
+    queries_.stop();
+    log::info("Vivace stopped");
+  }
+
+ private:
+  int cpus() const { return std::max(1, static_cast<int>(std::ceil(machine_.cpus))); }
+  int io_threads() const { return std::min(2, cpus()); }
+  size_t body_bytes_max() const {
+    const auto& otlp = config_.distributor.otlp_http;
+    return static_cast<size_t>(otlp ? otlp->max_request_body_size_bytes : 20 * kMiB);
+  }
+  int64_t attribute_bytes_max() const {
+    const int64_t own = config_.limits.max_attribute_bytes;
+    return own != 0 ? own : config_.distributor.max_attribute_bytes;
+  }
+
+  void describe() {
+    log::info("Starting Vivace", {{"version", version()},
+                                  {"revision", revision()},
+                                  {"cpus", machine_.cpus},
+                                  {"memory_bytes", machine_.memory_bytes},
+                                  {"head_bytes_max", plan_.head_bytes},
+                                  {"bodies_bytes_max", plan_.bodies_bytes}});
+    if (!settings_.warnings.empty()) log::warn("-- CONFIGURATION WARNINGS --");
+    for (const std::string& warning : settings_.warnings) log::warn(warning);
+    if (!settings_.inactive.empty()) {
+      log::info("settings accepted and not active in this version",
+                {{"sections", fmt::format("{}", fmt::join(settings_.inactive, ", "))}});
+    }
+    metrics_
+        .gauge("tempo_build_info", "Always 1; what was built is in the labels.",
+               {{"version", version()},
+                {"revision", revision()},
+                {"branch", "HEAD"},
+                {"goversion", ""},
+                {"goos", "linux"},
+                {"goarch", "amd64"},
+                {"tags", ""}})
+        .Set(1);
+    // Dashboards want these before there is a block.
+    const std::string tenant(kSingleTenant);
+    metrics_.gauge("tempodb_blocklist_length", "Blocks.", {{"tenant", tenant}});
+    for (const char* status : {"live", "compacted"}) {
+      metrics_.gauge("tempodb_backend_bytes_total", "Bytes of blocks.",
+                     {{"tenant", tenant}, {"status", status}});
+    }
+    add_process_metrics(metrics_, [this] { return static_cast<int64_t>(head_bytes_.Value()); });
+    auto& bodies = metrics_.gauge("vivace_bodies_bytes", "Request bodies in flight.");
+    metrics_.gauge("vivace_bodies_bytes_max", "Limit of vivace_bodies_bytes.")
+        .Set(static_cast<double>(bodies_.bytes_max()));
+    metrics_.on_scrape([this, &bodies] { bodies.Set(static_cast<double>(bodies_.used())); });
+  }
+
+  Result<void> listen_http() {
+    const config::HttpServer& http = config_.server;
+    const auto port = TRY(server_.listen(
+        {.name = "http",
+         .address = http.http_listen_address,
+         .port = http.http_listen_port,
+         .body_bytes_max = kMiB,  // no query has a body; Tempo ignores what is sent
+         .connections_max = http.http_listen_conn_limit > 0 ? http.http_listen_conn_limit : 4096,
+         .header_timeout = ms(http.http_server_read_timeout_ns, 30'000),
+         .idle_timeout = ms(http.http_server_idle_timeout_ns, 120'000),
+         .bodies = &bodies_},
+        api_.handler()));
+    log::info("server listening on addresses",
+              {{"http", fmt::format("{}:{}", http.http_listen_address, port)}});
+    return {};
+  }
+
+  Result<void> listen_otlp_http() {
+    if (!config_.distributor.otlp_http) return {};
+    const config::OtlpHttp& otlp = *config_.distributor.otlp_http;
+    const int64_t retry_ns = config_.distributor.retry_after_on_resource_exhausted_ns;
+    const auto port =
+        TRY(server_.listen({.name = "otlp-http",
+                            .address = otlp.address,
+                            .port = otlp.port,
+                            .body_bytes_max = otlp.max_request_body_size_bytes,
+                            .header_timeout = ms(otlp.read_timeout_ns, 30'000),
+                            .body_timeout = ms(otlp.read_timeout_ns, 30'000),
+                            .idle_timeout = ms(otlp.idle_timeout_ns, 120'000),
+                            .bodies = &bodies_},
+                           receive::otlp_http_handler(
+                               {.traces_path = otlp.traces_url_path,
+                                .multitenancy = config_.multitenancy_enabled,
+                                .retry_after_s = std::max<int64_t>(1, retry_ns / 1'000'000'000)},
+                               ingest_->sink("otlp/otlp_receiver", "http"))));
+    log::info("receiver listening", {{"receiver", "otlp"},
+                                     {"protocol", "http"},
+                                     {"address", fmt::format("{}:{}", otlp.address, port)}});
+    return {};
+  }
+
+  const config::Loaded settings_;
+  const config::Config& config_;
+  const Machine machine_;
+  const MemoryPlan plan_;
+  SystemClock clock_;
+  LocalStorage disk_;
+  Metrics metrics_;
+  Gauge& head_bytes_ =
+      metrics_.gauge("vivace_head_bytes", "Memory of the heads, with what is on its way.");
+  Budget bodies_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Ingest> ingest_;
+  net::Server server_;
+  Workers queries_;
+  api::Api api_;
+};
+
+App::App(config::Loaded settings) : parts_(std::make_unique<Parts>(std::move(settings))) {
+  // Few threads allocate: more arenas would only keep more memory.
+  mallopt(M_ARENA_MAX, 2);
+}
+
+App::~App() = default;
+
+Result<void> App::start() { return parts_->start(); }
+
+void App::stop() { parts_->stop(); }
+
+}  // namespace vivace

@@ -1,0 +1,60 @@
+// The road of one request: what the receivers hand over is decoded on an ingest thread, admitted,
+// made durable and visible by the store, and only then answered.
+//
+//   received -> seen before? -> decode -> verdict -> admit -> log + sync -> head -> answer
+//   (io)        (ingest thread .............................) (log)        (head)   (io)
+//
+// A request is stored whole or refused whole, except spans with empty ids, which are refused alone
+// and told in the answer. Nothing is refused after admission but by a failing disk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/budget.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/workers.h"
+#include "receive/receive.h"
+#include "store/store.h"
+
+namespace vivace {
+
+struct IngestOptions {
+  int threads = 2;
+  uint32_t attribute_bytes_max = 2048;  // 0: no cut
+  size_t body_bytes_max = 20 << 20;     // after decompression
+};
+
+class Ingest {
+ public:
+  // `bodies` is the budget that received bodies are counted in; decoded ones are added to it.
+  Ingest(const IngestOptions& options, Store& store, Budget& bodies, const Clock& clock,
+         Metrics& metrics);
+
+  // For a receiver. `receiver` and `transport` are its labels in metrics.
+  receive::Sink sink(const std::string& receiver, const std::string& transport);
+
+  // Takes the road for everything that was handed over, then refuses what comes.
+  void stop() { workers_.stop(); }
+
+ private:
+  struct Counters {  // of one receiver
+    Counter* accepted_spans;
+    Counter* refused_spans;
+  };
+  void process(receive::Received received, receive::Done done, const Counters& counters);
+  Result<receive::Outcome> verdict(const std::string& tenant, const Batch& batch);
+  void count_received(const std::string& tenant, const Batch& batch);
+  void count_discarded(const std::string& tenant, const char* reason, size_t spans);
+
+  const IngestOptions options_;
+  Store& store_;
+  Budget& bodies_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  Histogram& push_seconds_;
+  Workers workers_;
+};
+
+}  // namespace vivace

@@ -1,0 +1,55 @@
+// Keys and shapes of a batch.
+#include "decode/batch_builder.h"
+
+namespace vivace {
+
+void BatchBuilder::begin(Batch& batch) {
+  batch_ = &batch;
+  keys_.clear();
+  children_.clear();
+  batch.shapes.assign(kScopes, ShapeNode());
+  last_child_.assign(kScopes, 0);
+}
+
+void BatchBuilder::begin_run(Scope owner) {
+  run_ = {.first = static_cast<uint32_t>(batch_->attributes.size()),
+          .count = 0,
+          .shape = static_cast<uint32_t>(owner)};
+}
+
+void BatchBuilder::add(std::string_view key, const Value& value) {
+  const uint32_t guess = last_child_[run_.shape];
+  const ShapeNode& guessed = batch_->shapes[guess];
+  if (guess != 0 && guessed.type == value.type && batch_->keys[guessed.key].text == key) {
+    run_.shape = guess;
+  } else {
+    const uint32_t parent = run_.shape;
+    run_.shape = child(parent, key_number(key), value.type);
+    last_child_[parent] = run_.shape;
+  }
+  batch_->attributes.push_back({value, is_text(value.type) ? hash64(value.text) : 0});
+  ++run_.count;
+}
+
+uint32_t BatchBuilder::key_number(std::string_view key) {
+  const BatchKey hashed{key, hash64(key)};
+  const auto next = static_cast<uint32_t>(batch_->keys.size());
+  const auto [at, is_new] = keys_.try_emplace(hashed, next);
+  if (is_new) batch_->keys.push_back(hashed);
+  return at->second;
+}
+
+uint32_t BatchBuilder::child(uint32_t node, uint32_t key, ValueType type) {
+  ASSERT(key < 1U << 29);
+  const auto next = static_cast<uint32_t>(batch_->shapes.size());
+  const uint64_t edge = uint64_t{node} << 32 | uint64_t{key} << 3 | static_cast<uint64_t>(type);
+  const auto [at, is_new] = children_.try_emplace(edge, next);
+  if (is_new) {
+    const uint32_t depth = batch_->shapes[node].depth + 1;
+    batch_->shapes.push_back({.parent = node, .key = key, .type = type, .depth = depth});
+    last_child_.push_back(0);
+  }
+  return at->second;
+}
+
+}  // namespace vivace

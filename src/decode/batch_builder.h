@@ -1,0 +1,51 @@
+// Collects attributes into a batch: finds each key's number and walks the trie of shapes. Every
+// node remembers which child followed it last, so that the attributes of a span that looks like an
+// earlier one cost a comparison of bytes each instead of a hash and two look-ups.
+//
+// Used by the decoder, one batch at a time; the tables keep their room between batches.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/result.h"
+#include "model/batch.h"
+
+namespace vivace {
+
+class BatchBuilder {
+ public:
+  void begin(Batch& batch);
+
+  // Attributes of one owner come one behind the other between these two.
+  void begin_run(Scope owner);
+  void add(std::string_view key, const Value& value);
+  AttributeRun end_run() const { return run_; }
+
+ private:
+  struct KeyHash {
+    using is_avalanching = void;
+    size_t operator()(const BatchKey& key) const { return key.hash; }
+  };
+  struct KeyEqual {
+    bool operator()(const BatchKey& a, const BatchKey& b) const { return a.text == b.text; }
+  };
+  struct ChildHash {
+    using is_avalanching = void;
+    size_t operator()(uint64_t key) const { return mix64(key); }
+  };
+
+  uint32_t key_number(std::string_view key);
+  uint32_t child(uint32_t node, uint32_t key, ValueType type);
+
+  Batch* batch_ = nullptr;
+  AttributeRun run_;
+  boost::unordered_flat_map<BatchKey, uint32_t, KeyHash, KeyEqual> keys_;
+  boost::unordered_flat_map<uint64_t, uint32_t, ChildHash> children_;  // (node, key, type) -> node
+  std::vector<uint32_t> last_child_;                                   // by node; 0: none yet
+};
+
+}  // namespace vivace

@@ -1,0 +1,535 @@
+// One function a message, in the order of the nesting; field numbers are those of
+// opentelemetry-proto. A message's parts may come in any order and a message may come in pieces
+// (protobuf merges them), so the pieces whose attributes must lie together are remembered as views
+// and read at the end.
+#include "decode/otlp.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "decode/batch_builder.h"
+#include "wire/protobuf.h"
+
+namespace vivace {
+namespace {
+
+using Views = std::vector<std::string_view>;
+
+constexpr uint32_t bytes_field(uint32_t field) { return proto_key(field, Wire::bytes); }
+constexpr uint32_t varint_field(uint32_t field) { return proto_key(field, Wire::varint); }
+
+// Cuts to at most `limit` bytes without splitting a UTF-8 sequence.
+std::string_view cut(std::string_view text, size_t limit) {
+  size_t end = limit;
+  while (end > 0 && limit - end < 4 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80 ? limit : end);
+}
+
+class OtlpDecoder {
+ public:
+  OtlpDecoder(Batch& batch, BatchBuilder& builder, const DecodeOptions& options)
+      : batch_(batch), builder_(builder), options_(options) {
+    builder_.begin(batch);
+  }
+
+  Result<void> decode() {
+    ProtoReader request(batch_.body);
+    while (request.next()) {
+      if (request.key() == bytes_field(1)) {
+        if (!resource_spans(request.bytes())) break;
+        ++resource_ordinal_;
+      } else {
+        request.skip_unknown(1);
+      }
+    }
+    if (!request.ok()) refuse(request.error());
+    if (!error_.empty()) return fail(Code::invalid_argument, error_);
+    return {};
+  }
+
+ private:
+  // Every reading function is false once something was refused; `error_` then says what.
+
+  bool resource_spans(std::string_view bytes) {
+    const auto index = static_cast<uint32_t>(batch_.resources.size());
+    batch_.resources.emplace_back();
+    std::string_view schema_url;
+    Views resource;
+    Views old_scopes;
+    bool any_scope = false;
+    scope_ordinal_ = 0;
+    ProtoReader in(bytes);
+    while (in.next()) {
+      switch (in.key()) {
+        case bytes_field(1):
+          resource.push_back(in.bytes());
+          break;
+        case bytes_field(2):
+          any_scope = true;
+          if (!scope_spans(in.bytes(), index)) return false;
+          break;
+        case bytes_field(3):
+          schema_url = in.bytes();
+          break;
+        case bytes_field(1000):
+          old_scopes.push_back(in.bytes());
+          break;
+        default:
+          in.skip_unknown(3);
+      }
+    }
+    if (!in.ok()) return refuse(in.error());
+    for (const std::string_view old : old_scopes) {
+      if (!any_scope && !scope_spans(old, index)) return false;
+    }
+    batch_.resources[index].schema_url = schema_url;
+    return read_resource(resource, batch_.resources[index]);
+  }
+
+  bool read_resource(const Views& pieces, BatchResource& out) {
+    builder_.begin_run(Scope::resource);
+    uint64_t seed = hash64(out.schema_url, options_.attribute_bytes_max);
+    for (const std::string_view piece : pieces) {
+      ProtoReader in(piece);
+      while (in.next()) {
+        switch (in.key()) {
+          case bytes_field(1):
+            if (!attribute(in.bytes(), true)) return false;
+            break;
+          case varint_field(2):
+            out.dropped_attributes = static_cast<uint32_t>(in.varint());
+            break;
+          default:
+            in.skip_unknown(2);
+        }
+      }
+      if (!in.ok()) return refuse(in.error());
+      out.identity = hash128(piece, seed);
+      seed = out.identity.low;
+    }
+    if (pieces.empty()) out.identity = hash128({}, seed);
+    out.attributes = builder_.end_run();
+    return true;
+  }
+
+  bool scope_spans(std::string_view bytes, uint32_t resource) {
+    const auto index = static_cast<uint32_t>(batch_.scopes.size());
+    batch_.scopes.emplace_back();
+    std::string_view schema_url;
+    Views scope;
+    span_ordinal_in_scope_ = 0;
+    ProtoReader in(bytes);
+    while (in.next()) {
+      switch (in.key()) {
+        case bytes_field(1):
+          scope.push_back(in.bytes());
+          break;
+        case bytes_field(2):
+          if (!span(in.bytes(), resource, index)) return false;
+          ++span_ordinal_in_scope_;
+          break;
+        case bytes_field(3):
+          schema_url = in.bytes();
+          break;
+        default:
+          in.skip_unknown(3);
+      }
+    }
+    if (!in.ok()) return refuse(in.error());
+    ++scope_ordinal_;
+    batch_.scopes[index].schema_url = schema_url;
+    return read_scope(scope, batch_.scopes[index]);
+  }
+
+  bool read_scope(const Views& pieces, BatchScope& out) {
+    builder_.begin_run(Scope::scope);
+    uint64_t seed = hash64(out.schema_url, options_.attribute_bytes_max);
+    for (const std::string_view piece : pieces) {
+      ProtoReader in(piece);
+      while (in.next()) {
+        switch (in.key()) {
+          case bytes_field(1):
+            out.name = in.bytes();
+            break;
+          case bytes_field(2):
+            out.version = in.bytes();
+            break;
+          case bytes_field(3):
+            if (!attribute(in.bytes(), true)) return false;
+            break;
+          case varint_field(4):
+            out.dropped_attributes = static_cast<uint32_t>(in.varint());
+            break;
+          default:
+            in.skip_unknown(4);
+        }
+      }
+      if (!in.ok()) return refuse(in.error());
+      out.identity = hash128(piece, seed);
+      seed = out.identity.low;
+    }
+    if (pieces.empty()) out.identity = hash128({}, seed);
+    out.attributes = builder_.end_run();
+    return true;
+  }
+
+  bool span(std::string_view bytes, uint32_t resource, uint32_t scope) {
+    const size_t attributes_before = batch_.attributes.size();
+    const size_t events_before = batch_.events.size();
+    const size_t links_before = batch_.links.size();
+    BatchSpan out;
+    out.resource = resource;
+    out.scope = scope;
+    events_.clear();
+    links_.clear();
+    builder_.begin_run(Scope::span);
+    if (!read_span(bytes, out)) return false;
+    out.attributes = builder_.end_run();
+    if (!read_events(out) || !read_links(out)) return false;
+    if (accepts(out)) {
+      out.name_hash = hash64(out.name);
+      batch_.spans.push_back(out);
+    } else {
+      batch_.attributes.resize(attributes_before);
+      batch_.events.resize(events_before);
+      batch_.links.resize(links_before);
+    }
+    ++span_ordinal_;
+    return true;
+  }
+
+  bool read_span(std::string_view bytes, BatchSpan& out) {
+    ProtoReader in(bytes);
+    while (in.next()) {
+      switch (in.key()) {
+        case bytes_field(1):
+          if (!trace_id(in.bytes(), "trace_id", out.trace_id)) return false;
+          break;
+        case bytes_field(2):
+          if (!span_id(in.bytes(), "span_id", out.span_id)) return false;
+          break;
+        case bytes_field(3):
+          out.trace_state = in.bytes();
+          break;
+        case bytes_field(4):
+          if (!span_id(in.bytes(), "parent_span_id", out.parent_id)) return false;
+          break;
+        case bytes_field(5):
+          out.name = in.bytes();
+          break;
+        case varint_field(6):
+          out.kind = static_cast<int32_t>(in.varint());
+          break;
+        case proto_key(7, Wire::fixed64):
+          out.start_ns = in.fixed64();
+          break;
+        case proto_key(8, Wire::fixed64):
+          out.end_ns = in.fixed64();
+          break;
+        case bytes_field(9):
+          if (!attribute(in.bytes(), true)) return false;
+          break;
+        case varint_field(10):
+          out.dropped_attributes = static_cast<uint32_t>(in.varint());
+          break;
+        case bytes_field(11):
+          events_.push_back(in.bytes());
+          break;
+        case varint_field(12):
+          out.dropped_events = static_cast<uint32_t>(in.varint());
+          break;
+        case bytes_field(13):
+          links_.push_back(in.bytes());
+          break;
+        case varint_field(14):
+          out.dropped_links = static_cast<uint32_t>(in.varint());
+          break;
+        case bytes_field(15):
+          if (!status(in.bytes(), out)) return false;
+          break;
+        case proto_key(16, Wire::fixed32):
+          out.flags = in.fixed32();
+          break;
+        default:
+          in.skip_unknown(16);
+      }
+    }
+    return in.ok() || refuse(in.error());
+  }
+
+  bool status(std::string_view bytes, BatchSpan& out) {
+    ProtoReader in(bytes);
+    while (in.next()) {
+      switch (in.key()) {
+        case varint_field(1):
+          in.skip();
+          break;  // a code of old versions
+        case bytes_field(2):
+          out.status_message = in.bytes();
+          break;
+        case varint_field(3):
+          out.status_code = static_cast<int32_t>(in.varint());
+          break;
+        default:
+          in.skip_unknown(3);
+      }
+    }
+    return in.ok() || refuse(in.error());
+  }
+
+  bool read_events(BatchSpan& span) {
+    span.first_event = static_cast<uint32_t>(batch_.events.size());
+    span.events = static_cast<uint32_t>(events_.size());
+    for (const std::string_view bytes : events_) {
+      BatchEvent out;
+      builder_.begin_run(Scope::event);
+      ProtoReader in(bytes);
+      while (in.next()) {
+        switch (in.key()) {
+          case proto_key(1, Wire::fixed64):
+            out.time_ns = in.fixed64();
+            break;
+          case bytes_field(2):
+            out.name = in.bytes();
+            break;
+          case bytes_field(3):
+            if (!attribute(in.bytes(), false)) return false;
+            break;
+          case varint_field(4):
+            out.dropped_attributes = static_cast<uint32_t>(in.varint());
+            break;
+          default:
+            in.skip_unknown(4);
+        }
+      }
+      if (!in.ok()) return refuse(in.error());
+      out.attributes = builder_.end_run();
+      batch_.events.push_back(out);
+    }
+    return true;
+  }
+
+  bool read_links(BatchSpan& span) {
+    span.first_link = static_cast<uint32_t>(batch_.links.size());
+    span.links = static_cast<uint32_t>(links_.size());
+    for (const std::string_view bytes : links_) {
+      BatchLink out;
+      builder_.begin_run(Scope::link);
+      ProtoReader in(bytes);
+      while (in.next()) {
+        switch (in.key()) {
+          case bytes_field(1):
+            if (!trace_id(in.bytes(), "link.trace_id", out.trace_id)) return false;
+            break;
+          case bytes_field(2):
+            if (!span_id(in.bytes(), "link.span_id", out.span_id)) return false;
+            break;
+          case bytes_field(3):
+            out.trace_state = in.bytes();
+            break;
+          case bytes_field(4):
+            if (!attribute(in.bytes(), false)) return false;
+            break;
+          case varint_field(5):
+            out.dropped_attributes = static_cast<uint32_t>(in.varint());
+            break;
+          case proto_key(6, Wire::fixed32):
+            out.flags = in.fixed32();
+            break;
+          default:
+            in.skip_unknown(6);
+        }
+      }
+      if (!in.ok()) return refuse(in.error());
+      out.attributes = builder_.end_run();
+      batch_.links.push_back(out);
+    }
+    return true;
+  }
+
+  // KeyValue. Keys and strings are cut where `may_cut` says so.
+  bool attribute(std::string_view bytes, bool may_cut) {
+    std::string_view key;
+    Value value;
+    ProtoReader in(bytes);
+    while (in.next()) {
+      switch (in.key()) {
+        case bytes_field(1):
+          key = in.bytes();
+          break;
+        case bytes_field(2):
+          if (!any_value(in.bytes(), value, 0)) return false;
+          break;
+        default:
+          in.skip_unknown(2);
+      }
+    }
+    if (!in.ok()) return refuse(in.error());
+    const size_t limit = options_.attribute_bytes_max;
+    if (may_cut && limit > 0) {
+      const bool long_key = key.size() > limit;
+      const bool long_value = value.type == ValueType::string && value.text.size() > limit;
+      if (long_key) key = cut(key, limit);
+      if (long_value) value.text = cut(value.text, limit);
+      if (long_key || long_value) ++batch_.truncated_attributes;
+    }
+    builder_.add(key, value);
+    return true;
+  }
+
+  // AnyValue: what is set last wins, but pieces of one array or map are joined.
+  bool any_value(std::string_view bytes, Value& out, int depth) {
+    ProtoReader in(bytes);
+    while (in.next()) {
+      switch (in.key()) {
+        case bytes_field(1):
+          out = {.type = ValueType::string, .text = in.bytes()};
+          break;
+        case varint_field(2):
+          out = {.type = ValueType::boolean, .bits = in.varint() != 0, .text = {}};
+          break;
+        case varint_field(3):
+          out = {.type = ValueType::integer, .bits = in.varint(), .text = {}};
+          break;
+        case proto_key(4, Wire::fixed64):
+          out = {.type = ValueType::real, .bits = in.fixed64(), .text = {}};
+          break;
+        case bytes_field(5):
+          join(ValueType::array, in.bytes(), out);
+          break;
+        case bytes_field(6):
+          join(ValueType::map, in.bytes(), out);
+          break;
+        case bytes_field(7):
+          out = {.type = ValueType::bytes, .text = in.bytes()};
+          break;
+        default:
+          in.skip_unknown(7);
+      }
+    }
+    if (!in.ok()) return refuse(in.error());
+    return check_nested(out, depth);
+  }
+
+  void join(ValueType type, std::string_view piece, Value& out) {
+    if (out.type == type && !out.text.empty()) {
+      std::string whole(out.text);
+      whole += piece;
+      piece = batch_.joined.emplace_back(std::move(whole));
+    }
+    out = {.type = type, .text = piece};
+  }
+
+  // Walks arrays and maps, so that whoever reads them later need not expect nonsense.
+  bool check_nested(const Value& value, int depth) {
+    if (value.type != ValueType::array && value.type != ValueType::map) return true;
+    if (depth >= kNestingMax) {
+      return refuse(fmt::format("value nested more than {} deep", kNestingMax));
+    }
+    ProtoReader in(value.text);
+    while (in.next()) {
+      if (in.key() != bytes_field(1)) {
+        in.skip_unknown(1);
+        continue;
+      }
+      const bool good = value.type == ValueType::array ? check_element(in.bytes(), depth)
+                                                       : check_pair(in.bytes(), depth);
+      if (!good) return false;
+    }
+    return in.ok() || refuse(in.error());
+  }
+
+  bool check_element(std::string_view bytes, int depth) {
+    Value element;
+    return any_value(bytes, element, depth + 1);
+  }
+
+  bool check_pair(std::string_view bytes, int depth) {
+    ProtoReader in(bytes);
+    while (in.next()) {
+      switch (in.key()) {
+        case bytes_field(1):
+          in.bytes();
+          break;
+        case bytes_field(2):
+          if (!check_element(in.bytes(), depth)) return false;
+          break;
+        default:
+          in.skip_unknown(2);
+      }
+    }
+    return in.ok() || refuse(in.error());
+  }
+
+  bool trace_id(std::string_view bytes, const char* field, TraceId& out) {
+    if (bytes.size() != 16 && !bytes.empty()) {
+      return refuse(fmt::format("{} must be 16 bytes, received {}", field, bytes.size()));
+    }
+    out = {};
+    if (!bytes.empty()) std::memcpy(out.bytes.data(), bytes.data(), 16);
+    return true;
+  }
+
+  bool span_id(std::string_view bytes, const char* field, SpanId& out) {
+    if (bytes.size() != 8 && !bytes.empty()) {
+      return refuse(fmt::format("{} must be 8 bytes, received {}", field, bytes.size()));
+    }
+    out.raw = bytes.empty() ? 0 : load<uint64_t>(bytes.data());
+    return true;
+  }
+
+  bool accepts(const BatchSpan& span) {
+    const bool bad_trace = span.trace_id.is_zero();
+    const bool bad_span = !bad_trace && span.span_id.is_zero();
+    const bool good = options_.verdict
+                          ? !std::ranges::binary_search(*options_.verdict, span_ordinal_)
+                          : !bad_trace && !bad_span;
+    if (good) return true;
+    batch_.rejected.push_back(span_ordinal_);
+    batch_.rejected_trace_ids += bad_trace;
+    batch_.rejected_span_ids += bad_span;
+    return false;
+  }
+
+  bool refuse(std::string_view what) {
+    if (error_.empty()) {
+      error_ = fmt::format("resource_spans[{}].scope_spans[{}].spans[{}]: {}", resource_ordinal_,
+                           scope_ordinal_, span_ordinal_in_scope_, what);
+    }
+    return false;
+  }
+
+  Batch& batch_;
+  BatchBuilder& builder_;
+  const DecodeOptions& options_;
+  std::string error_;
+  Views events_;  // of the span being read
+  Views links_;
+  uint32_t span_ordinal_ = 0;
+  uint32_t resource_ordinal_ = 0;
+  uint32_t scope_ordinal_ = 0;
+  uint32_t span_ordinal_in_scope_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Batch>> decode_otlp(std::string body, const DecodeOptions& options) {
+  thread_local BatchBuilder builder;
+  auto batch = std::make_unique<Batch>();
+  batch->body = std::move(body);
+  CHECK_OK(OtlpDecoder(*batch, builder, options).decode());
+  return batch;
+}
+
+Result<std::unique_ptr<Batch>> decode_received(ContentEncoding encoding, std::string_view received,
+                                               size_t bytes_max, const DecodeOptions& options) {
+  switch (encoding) {
+    case ContentEncoding::identity: return decode_otlp(std::string(received), options);
+    case ContentEncoding::gzip: return decode_otlp(TRY(gunzip(received, bytes_max)), options);
+  }
+  return fail(Code::unimplemented, "unknown content encoding");
+}
+
+}  // namespace vivace

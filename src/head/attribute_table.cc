@@ -1,0 +1,162 @@
+// Columns and shapes of a head's attributes.
+#include "head/attribute_table.h"
+
+#include <algorithm>
+
+namespace vivace {
+
+void AttributeTable::begin_batch(const Batch& batch) {
+  known_.assign(batch.shapes.size(), Known());
+  targets_.clear();
+}
+
+void AttributeTable::append(HeadMemory& memory, const Batch& batch, const AttributeRun& run) {
+  const uint32_t row = rows();
+  const Known known = know(memory, batch, run);
+  for (uint32_t i = 0; i < run.count; ++i) {
+    const BatchAttribute& attribute = batch.attributes[run.first + i];
+    const Target target = targets_[known.first_target + i];
+    if (target.column == nullptr) {
+      append_overflow(memory, batch.keys[target.key], attribute);
+      overflow_rows_.append(memory, row);
+      continue;
+    }
+    AttributeColumn& column = *target.column;
+    if (is_text(column.type)) {
+      const Value& value = attribute.value;
+      column.codes.append(memory, column.dictionary.intern(memory, value.text, attribute.hash));
+    } else if (column.type != ValueType::empty) {
+      column.numbers.append(memory, attribute.value.bits);
+    }
+    column.rows.append(memory, row);  // last: it makes the value visible
+  }
+  shapes_.append(memory, known.shape_plus_1 - 1);
+}
+
+const AttributeTable::Known& AttributeTable::know(HeadMemory& memory, const Batch& batch,
+                                                  const AttributeRun& run) {
+  Known& known = known_[run.shape];
+  if (known.shape_plus_1 != 0) return known;
+  known.first_target = static_cast<uint32_t>(targets_.size());
+  targets_.resize(targets_.size() + run.count);
+  uint32_t node = run.shape;
+  for (uint32_t left = run.count; left > 0; --left) {  // a shape leads from its end to the root
+    targets_[known.first_target + left - 1].key = node;
+    node = batch.shapes[node].parent;
+  }
+  uint32_t shape = 0;
+  for (uint32_t i = 0; i < run.count; ++i) {
+    Target& target = targets_[known.first_target + i];
+    const ShapeNode& from = batch.shapes[target.key];
+    target.key = from.key;
+    const uint32_t column = column_of(memory, batch.keys[from.key], from.type);
+    if (column != kOverflow) target.column = owned_columns_[column].get();
+    shape = child(memory, shape, column);
+  }
+  known.shape_plus_1 = shape + 1;
+  return known;
+}
+
+uint32_t AttributeTable::child(HeadMemory& memory, uint32_t node, uint32_t column) {
+  if (nodes_.empty()) nodes_.append(memory, Shape());
+  const auto [at, is_new] = children_.try_emplace(uint64_t{node} << 32 | column, nodes_.size());
+  if (is_new) {
+    nodes_.append(memory, {.parent = node, .column = column, .depth = nodes_[node].depth + 1});
+  }
+  return at->second;
+}
+
+uint32_t AttributeTable::column_of(HeadMemory& memory, const BatchKey& key, ValueType type) {
+  auto& by_key = column_by_key_[static_cast<size_t>(type)];
+  const auto found = by_key.find(key.text);
+  if (found != by_key.end()) return found->second;
+  const uint32_t number = columns_.size();
+  if (number == kColumnsMax) return kOverflow;
+  auto column = std::make_unique<AttributeColumn>();
+  column->key = read_text(memory.store_text(key.text));
+  column->type = type;
+  by_key.emplace(column->key, number);
+  columns_.append(memory, column.get());
+  owned_columns_.push_back(std::move(column));
+  return number;
+}
+
+void AttributeTable::append_overflow(HeadMemory& memory, const BatchKey& key,
+                                     const BatchAttribute& attribute) {
+  const Value& value = attribute.value;
+  overflow_keys_.append(memory, overflow_texts_.intern(memory, key.text, key.hash));
+  overflow_types_.append(memory, static_cast<uint8_t>(value.type));
+  overflow_values_.append(memory, is_text(value.type)
+                                      ? overflow_texts_.intern(memory, value.text, attribute.hash)
+                                      : value.bits);
+}
+
+AttributeView AttributeTable::read_overflow(uint32_t at) const {
+  AttributeView out;
+  out.key = overflow_texts_[overflow_keys_[at]];
+  out.value.type = static_cast<ValueType>(overflow_types_[at]);
+  if (is_text(out.value.type)) {
+    out.value.text = overflow_texts_[static_cast<uint32_t>(overflow_values_[at])];
+  } else {
+    out.value.bits = overflow_values_[at];
+  }
+  return out;
+}
+
+void AttributeTable::read(uint32_t row, std::vector<AttributeView>& out) const {
+  out.clear();
+  uint32_t node = shapes_[row];
+  if (node == 0) return;
+  const uint32_t count = nodes_[node].depth;
+  thread_local std::vector<uint32_t> columns;
+  columns.resize(count);
+  for (uint32_t left = count; left > 0; --left, node = nodes_[node].parent) {
+    columns[left - 1] = nodes_[node].column;
+  }
+  struct Repeated {
+    uint32_t column;
+    uint32_t next;
+  };
+  std::vector<Repeated> repeated;  // keys that this owner has twice: where their next value lies
+  uint32_t overflow = UINT32_MAX;
+  out.reserve(count);
+  for (const uint32_t number : columns) {
+    if (number == kOverflow) {
+      if (overflow == UINT32_MAX)
+        overflow = lower_bound(overflow_rows_, overflow_rows_.size(), row);
+      out.push_back(read_overflow(overflow++));
+      continue;
+    }
+    const AttributeColumn& column = *columns_[number];
+    const uint32_t size = column.rows.size();
+    uint32_t at = lower_bound(column.rows, size, row);
+    if (at + 1 < size && column.rows[at + 1] == row) {
+      const auto seen = std::ranges::find(repeated, number, &Repeated::column);
+      if (seen == repeated.end()) {
+        repeated.push_back({number, at + 1});
+      } else {
+        at = seen->next++;
+      }
+    }
+    AttributeView& attribute = out.emplace_back();
+    attribute.key = column.key;
+    attribute.value.type = column.type;
+    if (is_text(column.type)) {
+      attribute.value.text = column.dictionary[column.codes[at]];
+    } else if (column.type != ValueType::empty) {
+      attribute.value.bits = column.numbers[at];
+    }
+  }
+}
+
+int64_t AttributeTable::table_bytes() const {
+  constexpr int64_t kEdgeBytes = 24;  // of a flat map's slot, with its share of free ones
+  int64_t bytes = overflow_texts_.table_bytes();
+  bytes += static_cast<int64_t>(children_.size()) * kEdgeBytes;
+  for (const auto& column : owned_columns_) {
+    bytes += static_cast<int64_t>(sizeof(AttributeColumn)) + column->dictionary.table_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace vivace

@@ -1,0 +1,105 @@
+// The attributes of one kind of owner (resources, scopes, spans, events or links) in a head: a
+// column for every (key, type), and for each owner the *shape* that says which columns it has
+// values in, in which order. Duplicate keys and the order of attributes come back as they were
+// sent.
+//
+//   column http.method:string   rows  0 2 5 6      which owner
+//                               codes 0 0 1 0      into the column's dictionary
+//   shape 8 = http.method:string, http.status_code:integer
+//   owner 5: shape 8  ->  find 5 in the rows of both columns
+//
+// At most kColumnsMax columns, by order of appearance; the attributes of further keys go to one
+// overflow list of (row, key, type, value).
+//
+// One thread appends; any thread reads owners whose row was published to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "head/dictionary.h"
+#include "model/batch.h"
+#include "model/span_view.h"
+
+namespace vivace {
+
+// Values of one key and type, by ascending row. A row stands twice if its owner has the key twice.
+struct AttributeColumn {
+  std::string_view key;
+  ValueType type = ValueType::empty;
+  Chunked<uint32_t> rows;
+  Chunked<uint32_t> codes;    // of text types
+  Chunked<uint64_t> numbers;  // of the others, but empty
+  Dictionary dictionary;
+};
+
+class AttributeTable {
+ public:
+  static constexpr uint32_t kColumnsMax = 1024;
+
+  // Forgets which shapes of the last batch are known; before the first append of each batch.
+  void begin_batch(const Batch& batch);
+
+  // Stores the attributes of the next owner, whose row is `rows()`.
+  void append(HeadMemory& memory, const Batch& batch, const AttributeRun& run);
+
+  uint32_t rows() const { return shapes_.size(); }
+
+  // Fills `out` with the attributes of an owner, in the order they were sent.
+  void read(uint32_t row, std::vector<AttributeView>& out) const;
+
+  // Beyond what HeadMemory counts.
+  int64_t table_bytes() const;
+
+ private:
+  static constexpr uint32_t kOverflow = UINT32_MAX;
+
+  struct Shape {  // a node of this table's own trie; the root is implied as number 0
+    uint32_t parent = 0;
+    uint32_t column = 0;  // or kOverflow
+    uint32_t depth = 0;
+  };
+  struct EdgeHash {
+    using is_avalanching = void;
+    size_t operator()(uint64_t key) const { return mix64(key); }
+  };
+
+  struct Target {  // where an attribute of a shape goes; without a column: to the overflow list
+    AttributeColumn* column = nullptr;
+    uint32_t key = 0;  // in Batch::keys
+  };
+  struct Known {  // what a shape of the current batch means here
+    uint32_t shape_plus_1 = 0;
+    uint32_t first_target = 0;
+  };
+
+  const Known& know(HeadMemory& memory, const Batch& batch, const AttributeRun& run);
+  uint32_t child(HeadMemory& memory, uint32_t node, uint32_t column);
+  uint32_t column_of(HeadMemory& memory, const BatchKey& key, ValueType type);
+  void append_overflow(HeadMemory& memory, const BatchKey& key, const BatchAttribute& attribute);
+  AttributeView read_overflow(uint32_t at) const;
+
+  Chunked<uint32_t> shapes_;  // by row
+  Chunked<Shape> nodes_;
+  Chunked<AttributeColumn*> columns_;
+
+  // Overflow, by ascending row.
+  Chunked<uint32_t> overflow_rows_;
+  Chunked<uint32_t> overflow_keys_;  // into overflow_texts_
+  Chunked<uint8_t> overflow_types_;
+  Chunked<uint64_t> overflow_values_;  // bits, or a code into overflow_texts_
+  Dictionary overflow_texts_;
+
+  // The writer's.
+  std::vector<std::unique_ptr<AttributeColumn>> owned_columns_;
+  boost::unordered_flat_map<uint64_t, uint32_t, EdgeHash> children_;  // (node, column) -> node
+  boost::unordered_flat_map<std::string_view, uint32_t> column_by_key_[kValueTypes];
+  std::vector<Known> known_;  // by node of Batch::shapes
+  std::vector<Target> targets_;
+};
+
+}  // namespace vivace

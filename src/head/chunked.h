@@ -1,0 +1,94 @@
+// A growing array whose elements never move: the building block of a head's columns. One thread
+// appends; any thread may read elements below a size it has seen, without a lock.
+//
+// Chunks hold 16, 32, ... 8192 elements, then 16384 each, so that a column of ten values is small
+// and a long one wastes little. Chunk pointers and elements are written before the size that covers
+// them is released.
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+#include "base/result.h"
+#include "head/memory.h"
+
+namespace vivace {
+
+template <class T>
+class Chunked {
+ public:
+  void append(HeadMemory& memory, T value) {
+    const uint32_t index = size_.load(std::memory_order_relaxed);
+    *slot(memory, index) = value;
+    size_.store(index + 1, std::memory_order_release);
+  }
+
+  uint32_t size() const { return size_.load(std::memory_order_acquire); }
+  bool empty() const { return size() == 0; }
+
+  // `index` is below a size that this thread has seen, or that another thread's release covers.
+  const T& operator[](uint32_t index) const {
+    if (index < kRampElements) {
+      const Ramp place = ramp(index);
+      return ramp_[place.chunk][place.offset];
+    }
+    const uint32_t past = index - kRampElements;
+    return directory_[past / kChunkElements][past % kChunkElements];
+  }
+
+  // For the writer: an element that readers do not look at yet, or an atomic.
+  T& at(uint32_t index) { return const_cast<T&>((*this)[index]); }
+
+ private:
+  static constexpr uint32_t kFirstElements = 16;
+  static constexpr uint32_t kRampChunks = 10;
+  static constexpr uint32_t kRampElements = kFirstElements * ((1U << kRampChunks) - 1);
+  static constexpr uint32_t kChunkElements = 16384;
+  static constexpr uint32_t kDirectoryChunks = 4096;
+
+  struct Ramp {
+    uint32_t chunk;
+    uint32_t offset;
+  };
+  static Ramp ramp(uint32_t index) {
+    const uint32_t chunk = static_cast<uint32_t>(std::bit_width(index / kFirstElements + 1)) - 1;
+    return {chunk, index - kFirstElements * ((1U << chunk) - 1)};
+  }
+
+  T* slot(HeadMemory& memory, uint32_t index) {
+    if (index < kRampElements) {
+      const Ramp place = ramp(index);
+      if (place.offset == 0) ramp_[place.chunk] = memory.allocate<T>(kFirstElements << place.chunk);
+      return ramp_[place.chunk] + place.offset;
+    }
+    const uint32_t past = index - kRampElements;
+    const uint32_t chunk = past / kChunkElements;
+    ASSERT(chunk < kDirectoryChunks);
+    if (directory_ == nullptr) directory_ = memory.allocate<T*>(kDirectoryChunks);
+    if (past % kChunkElements == 0) directory_[chunk] = memory.allocate<T>(kChunkElements);
+    return directory_[chunk] + past % kChunkElements;
+  }
+
+  T* ramp_[kRampChunks] = {};
+  T** directory_ = nullptr;
+  std::atomic<uint32_t> size_{0};
+};
+
+// The first index in [0, size) of a sorted column whose element is not below `value`.
+template <class T>
+uint32_t lower_bound(const Chunked<T>& sorted, uint32_t size, T value) {
+  uint32_t low = 0;
+  uint32_t high = size;
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (sorted[middle] < value) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+}  // namespace vivace

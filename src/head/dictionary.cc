@@ -1,0 +1,45 @@
+// The hash table of a dictionary, until it is given up.
+#include "head/dictionary.h"
+
+namespace vivace {
+
+uint32_t Dictionary::intern(HeadMemory& memory, std::string_view text, uint64_t hash) {
+  const uint32_t count = texts_.size();
+  if (!interning_) {
+    texts_.append(memory, memory.store_text(text));
+    return count;
+  }
+  if ((count + 1) * 4 > table_.size() * 3) grow();
+  ++asked_;
+  const auto tag = static_cast<uint32_t>(hash >> 32);
+  const size_t mask = table_.size() - 1;
+  for (size_t i = hash & mask;; i = (i + 1) & mask) {
+    Slot& slot = table_[i];
+    if (slot.code_plus_1 == 0) {
+      slot = {.hash = tag, .code_plus_1 = count + 1};
+      break;
+    }
+    if (slot.hash == tag && (*this)[slot.code_plus_1 - 1] == text) return slot.code_plus_1 - 1;
+  }
+  texts_.append(memory, memory.store_text(text));
+  if (count + 1 >= kTextsMax && asked_ < uint64_t{count} * 2) {
+    interning_ = false;
+    table_ = {};
+  }
+  return count;
+}
+
+void Dictionary::grow() {
+  std::vector<Slot> old = std::move(table_);
+  table_.assign(old.empty() ? 16 : old.size() * 2, Slot());
+  const size_t mask = table_.size() - 1;
+  for (uint32_t code = 0; code < texts_.size(); ++code) {
+    const std::string_view text = (*this)[code];
+    const uint64_t hash = hash64(text);
+    size_t i = hash & mask;
+    while (table_[i].code_plus_1 != 0) i = (i + 1) & mask;
+    table_[i] = {.hash = static_cast<uint32_t>(hash >> 32), .code_plus_1 = code + 1};
+  }
+}
+
+}  // namespace vivace

@@ -1,0 +1,173 @@
+// Appending a batch: one pass over its spans. A span's columns are filled before the row count that
+// covers it is released; the chain of its trace is linked last.
+#include "head/head.h"
+
+#include <algorithm>
+
+namespace vivace {
+
+int64_t Head::bytes_needed(const Batch& batch) {
+  // Columns of a row, its place in the tables, and half as much again for chunks not yet full;
+  // texts as if all were new.
+  constexpr int64_t kSpanBytes = 160;
+  constexpr int64_t kAttributeBytes = 32;
+  constexpr int64_t kEventBytes = 64;
+  return kSpanBytes * static_cast<int64_t>(batch.spans.size()) +
+         kAttributeBytes * static_cast<int64_t>(batch.attributes.size()) +
+         kEventBytes * static_cast<int64_t>(batch.events.size() + batch.links.size()) +
+         static_cast<int64_t>(batch.body.size());
+}
+
+Head::Appended Head::append(const Batch& batch) {
+  if (texts_.size() == 0) texts_.intern(memory_, {}, hash64({}));
+  span_attributes_.begin_batch(batch);
+  event_attributes_.begin_batch(batch);
+  link_attributes_.begin_batch(batch);
+  resource_attributes_.begin_batch(batch);
+  scope_attributes_.begin_batch(batch);
+  batch_resources_.assign(batch.resources.size(), kUnknown);
+  batch_scopes_.assign(batch.scopes.size(), kUnknown);
+  const uint32_t traces_before = traces_.size();
+  Appended out;
+  for (const BatchSpan& span : batch.spans) {
+    if (append_span(batch, span)) {
+      ++out.spans;
+    } else {
+      ++out.repeats;
+    }
+  }
+  out.new_traces = traces_.size() - traces_before;
+  count_tables();
+  published_.store(trace_.size(), std::memory_order_release);
+  return out;
+}
+
+bool Head::append_span(const Batch& batch, const BatchSpan& span) {
+  const uint32_t row = trace_.size();
+  const uint32_t trace = traces_.intern(memory_, span.trace_id);
+  if (is_repeat(trace, span)) return false;
+  resources_.append(memory_, resource_of(batch, span.resource));
+  scopes_.append(memory_, scope_of(batch, span.scope));
+  span_id_.append(memory_, span.span_id.raw);
+  parent_id_.append(memory_, span.parent_id.raw);
+  start_ns_.append(memory_, span.start_ns);
+  duration_ns_.append(memory_, span.end_ns - span.start_ns);
+  name_.append(memory_, texts_.intern(memory_, span.name, span.name_hash));
+  kind_.append(memory_, row, span.kind);
+  status_code_.append(memory_, row, span.status_code);
+  status_message_.append(memory_, row, text(span.status_message));
+  trace_state_.append(memory_, row, text(span.trace_state));
+  flags_.append(memory_, row, span.flags);
+  dropped_attributes_.append(memory_, row, span.dropped_attributes);
+  dropped_events_.append(memory_, row, span.dropped_events);
+  dropped_links_.append(memory_, row, span.dropped_links);
+  span_attributes_.append(memory_, batch, span.attributes);
+  append_events(batch, span, row);
+  append_links(batch, span, row);
+  trace_.append(memory_, trace);
+  // The link before the newest row, so that a reader who sees the row can follow it.
+  previous_.append(memory_, traces_.newest(trace));
+  traces_.set_newest(trace, row);
+  return true;
+}
+
+// Looks the span up among all rows, and enters it under the row it is about to get.
+bool Head::is_repeat(uint32_t trace, const BatchSpan& span) {
+  const uint32_t row = trace_.size();
+  if ((size_t{row} + 1) * 4 > span_set_.size() * 3) grow_span_set();
+  const size_t mask = span_set_.size() - 1;
+  for (uint64_t i = mix64(span.span_id.raw ^ uint64_t{trace} << 20);; ++i) {
+    uint32_t& slot = span_set_[i & mask];
+    if (slot == 0) {
+      slot = row + 1;
+      return false;
+    }
+    const uint32_t other = slot - 1;
+    if (span_id_[other] == span.span_id.raw && trace_[other] == trace &&
+        kind_.at(other) == span.kind) {
+      return true;
+    }
+  }
+}
+
+void Head::grow_span_set() {
+  span_set_.assign(std::max<size_t>(1024, span_set_.size() * 2), 0);
+  const size_t mask = span_set_.size() - 1;
+  for (uint32_t row = 0; row < trace_.size(); ++row) {
+    uint64_t i = mix64(span_id_[row] ^ uint64_t{trace_[row]} << 20);
+    while (span_set_[i & mask] != 0) ++i;
+    span_set_[i & mask] = row + 1;
+  }
+}
+
+uint32_t Head::resource_of(const Batch& batch, uint32_t index) {
+  uint32_t& known = batch_resources_[index];
+  if (known != kUnknown) return known;
+  const BatchResource& resource = batch.resources[index];
+  const auto [at, is_new] =
+      resource_by_identity_.try_emplace(resource.identity, resource_dropped_.size());
+  if (is_new) {
+    resource_schema_.append(memory_, text(resource.schema_url));
+    resource_attributes_.append(memory_, batch, resource.attributes);
+    resource_dropped_.append(memory_, resource.dropped_attributes);
+  }
+  return known = at->second;
+}
+
+uint32_t Head::scope_of(const Batch& batch, uint32_t index) {
+  uint32_t& known = batch_scopes_[index];
+  if (known != kUnknown) return known;
+  const BatchScope& scope = batch.scopes[index];
+  const auto [at, is_new] = scope_by_identity_.try_emplace(scope.identity, scope_dropped_.size());
+  if (is_new) {
+    scope_name_.append(memory_, text(scope.name));
+    scope_version_.append(memory_, text(scope.version));
+    scope_schema_.append(memory_, text(scope.schema_url));
+    scope_attributes_.append(memory_, batch, scope.attributes);
+    scope_dropped_.append(memory_, scope.dropped_attributes);
+  }
+  return known = at->second;
+}
+
+void Head::append_events(const Batch& batch, const BatchSpan& span, uint32_t row) {
+  for (uint32_t i = 0; i < span.events; ++i) {
+    const BatchEvent& event = batch.events[span.first_event + i];
+    const uint32_t number = event_row_.size();
+    event_time_ns_.append(memory_, event.time_ns);
+    event_name_.append(memory_, text(event.name));
+    event_dropped_.append(memory_, number, event.dropped_attributes);
+    event_attributes_.append(memory_, batch, event.attributes);
+    event_row_.append(memory_, row);
+  }
+}
+
+void Head::append_links(const Batch& batch, const BatchSpan& span, uint32_t row) {
+  for (uint32_t i = 0; i < span.links; ++i) {
+    const BatchLink& link = batch.links[span.first_link + i];
+    const uint32_t number = link_row_.size();
+    link_trace_id_.append(memory_, link.trace_id);
+    link_span_id_.append(memory_, link.span_id.raw);
+    link_trace_state_.append(memory_, number, text(link.trace_state));
+    link_flags_.append(memory_, number, link.flags);
+    link_dropped_.append(memory_, number, link.dropped_attributes);
+    link_attributes_.append(memory_, batch, link.attributes);
+    link_row_.append(memory_, row);
+  }
+}
+
+uint32_t Head::text(std::string_view text) {
+  return text.empty() ? 0 : texts_.intern(memory_, text, hash64(text));
+}
+
+void Head::count_tables() {
+  constexpr size_t kIdentityBytes = 32;
+  const size_t identities = resource_by_identity_.size() + scope_by_identity_.size();
+  table_bytes_.store(
+      static_cast<int64_t>(span_set_.capacity() * sizeof(uint32_t) + identities * kIdentityBytes) +
+          span_attributes_.table_bytes() + event_attributes_.table_bytes() +
+          link_attributes_.table_bytes() + resource_attributes_.table_bytes() +
+          scope_attributes_.table_bytes() + texts_.table_bytes(),
+      std::memory_order_relaxed);
+}
+
+}  // namespace vivace

@@ -1,0 +1,179 @@
+// One tenant's newest spans: a table of rows in columns, in the order of the write-ahead log.
+//
+//   row    trace  span id  parent  start  duration  name  kind ...   previous row of its trace
+//   0      0      a1..     0       ...                               -
+//   1      0      b2..     a1..                                      0
+//   2      1      c3..                                               -
+//
+// One thread appends batches; a batch becomes visible whole, by one release-store of the row count.
+// Any thread reads rows below a row count it has loaded, without a lock: chunks never move, rows
+// never change. A span (trace id, span id, kind) is stored once; repeats are dropped and counted.
+//
+// Memory comes from HeadMemory and is given back at once when the head dies; whoever reads keeps
+// the head alive by a shared_ptr.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "head/attribute_table.h"
+#include "head/trace_index.h"
+#include "model/batch.h"
+#include "model/span_view.h"
+
+namespace vivace {
+
+class Head {
+ public:
+  static constexpr uint32_t kRowsMax = 16 << 20;
+
+  // What appending the batch may take at the most, in bytes; for admission.
+  static int64_t bytes_needed(const Batch& batch);
+
+  struct Appended {
+    uint32_t spans = 0;
+    uint32_t repeats = 0;  // spans that were there already
+    uint32_t new_traces = 0;
+  };
+  // The writer thread's. Stores the batch and publishes it.
+  Appended append(const Batch& batch);
+
+  // Rows that may be read now.
+  uint32_t rows() const { return published_.load(std::memory_order_acquire); }
+  uint32_t traces() const { return traces_.size(); }
+  // Memory in use. The tables' share is as of the last append.
+  int64_t bytes() const { return memory_.bytes() + table_bytes_.load(std::memory_order_relaxed); }
+
+  // Appends to `out` the rows of a trace below `rows`, newest first.
+  void find_trace(const TraceId& id, uint32_t rows, std::vector<uint32_t>& out) const;
+
+  // What the canonical order of spans needs: (start, span id, kind).
+  struct SpanKey {
+    uint64_t start_ns;
+    SpanId span_id;
+    int32_t kind;
+  };
+  SpanKey key(uint32_t row) const;
+
+  // Resources and scopes are numbered; equal ones have equal numbers.
+  uint32_t resource(uint32_t row) const { return resources_[row]; }
+  uint32_t scope(uint32_t row) const { return scopes_[row]; }
+
+  // Fill a view; all that it points to lives as long as the head.
+  void read_span(uint32_t row, SpanView& out) const;
+  void read_resource(uint32_t resource, ResourceView& out) const;
+  void read_scope(uint32_t scope, ScopeView& out) const;
+
+ private:
+  // A column in which most rows have nothing: pairs of (row, value), by ascending row.
+  struct RareColumn {
+    Chunked<uint32_t> rows;
+    Chunked<uint32_t> values;
+    void append(HeadMemory& memory, uint32_t row, uint32_t value) {
+      if (value == 0) return;
+      values.append(memory, value);
+      rows.append(memory, row);
+    }
+    uint32_t at(uint32_t row) const {
+      const uint32_t size = rows.size();
+      const uint32_t found = lower_bound(rows, size, row);
+      return found < size && rows[found] == row ? values[found] : 0;
+    }
+  };
+  // OTLP enums are small numbers, but any int32 must come back.
+  struct EnumColumn {
+    static constexpr uint8_t kOdd = 255;
+    Chunked<uint8_t> small;
+    RareColumn odd;
+    void append(HeadMemory& memory, uint32_t row, int32_t value) {
+      const bool fits = value >= 0 && value < kOdd;
+      if (!fits) odd.append(memory, row, static_cast<uint32_t>(value));
+      small.append(memory, fits ? static_cast<uint8_t>(value) : kOdd);
+    }
+    int32_t at(uint32_t row) const {
+      const uint8_t value = small[row];
+      return value == kOdd ? static_cast<int32_t>(odd.at(row)) : value;
+    }
+  };
+  struct IdentityHash {
+    using is_avalanching = void;
+    size_t operator()(const Hash128& identity) const { return identity.low; }
+  };
+  using Identities = boost::unordered_flat_map<Hash128, uint32_t, IdentityHash>;
+  static constexpr uint32_t kUnknown = UINT32_MAX;
+
+  bool append_span(const Batch& batch, const BatchSpan& span);
+  bool is_repeat(uint32_t trace, const BatchSpan& span);
+  void grow_span_set();
+  uint32_t resource_of(const Batch& batch, uint32_t index);
+  uint32_t scope_of(const Batch& batch, uint32_t index);
+  void append_events(const Batch& batch, const BatchSpan& span, uint32_t row);
+  void append_links(const Batch& batch, const BatchSpan& span, uint32_t row);
+  void read_events(uint32_t row, std::vector<EventView>& out) const;
+  void read_links(uint32_t row, std::vector<LinkView>& out) const;
+  uint32_t text(std::string_view text);  // code in texts_, 0 for empty
+  void count_tables();
+
+  HeadMemory memory_;
+  std::atomic<uint32_t> published_{0};
+  std::atomic<int64_t> table_bytes_{0};
+
+  // By row.
+  TraceIndex traces_;
+  Chunked<uint32_t> trace_;     // ordinal
+  Chunked<uint32_t> previous_;  // row of the same trace, or TraceIndex::kNoRow
+  Chunked<uint64_t> span_id_;
+  Chunked<uint64_t> parent_id_;
+  Chunked<uint64_t> start_ns_;
+  Chunked<uint64_t> duration_ns_;  // end - start, wrapping, so that any end comes back
+  Chunked<uint32_t> name_;         // into texts_
+  Chunked<uint32_t> resources_;
+  Chunked<uint32_t> scopes_;
+  EnumColumn kind_;
+  EnumColumn status_code_;
+  RareColumn status_message_;  // into texts_
+  RareColumn trace_state_;     // into texts_
+  RareColumn flags_;
+  RareColumn dropped_attributes_;
+  RareColumn dropped_events_;
+  RareColumn dropped_links_;
+  AttributeTable span_attributes_;
+
+  // By event and by link; their rows ascend.
+  Chunked<uint32_t> event_row_;
+  Chunked<uint64_t> event_time_ns_;
+  Chunked<uint32_t> event_name_;  // into texts_
+  RareColumn event_dropped_;
+  AttributeTable event_attributes_;
+  Chunked<uint32_t> link_row_;
+  Chunked<TraceId> link_trace_id_;
+  Chunked<uint64_t> link_span_id_;
+  RareColumn link_trace_state_;  // into texts_
+  RareColumn link_flags_;
+  RareColumn link_dropped_;
+  AttributeTable link_attributes_;
+
+  // By resource and by scope.
+  Chunked<uint32_t> resource_dropped_;
+  Chunked<uint32_t> resource_schema_;  // into texts_
+  AttributeTable resource_attributes_;
+  Chunked<uint32_t> scope_name_;  // into texts_, as the next two
+  Chunked<uint32_t> scope_version_;
+  Chunked<uint32_t> scope_schema_;
+  Chunked<uint32_t> scope_dropped_;
+  AttributeTable scope_attributes_;
+
+  Dictionary texts_;  // code 0 is the empty text
+
+  // The writer's.
+  Identities resource_by_identity_;
+  Identities scope_by_identity_;
+  std::vector<uint32_t> batch_resources_;  // number here of each of the batch's, or kUnknown
+  std::vector<uint32_t> batch_scopes_;
+  std::vector<uint32_t> span_set_;  // row + 1 by hash of (trace, span id, kind); 0: free
+};
+
+}  // namespace vivace

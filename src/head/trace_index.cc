@@ -1,0 +1,67 @@
+// The lock-free table of a head's traces.
+#include "head/trace_index.h"
+
+namespace vivace {
+namespace {
+
+constexpr uint32_t kFirstSlots = 1024;
+
+uint32_t load_slot(uint32_t& slot) { return std::atomic_ref(slot).load(std::memory_order_acquire); }
+
+}  // namespace
+
+uint32_t TraceIndex::intern(HeadMemory& memory, const TraceId& id) {
+  const uint32_t next = traces_.size();
+  const Table* table = table_.load(std::memory_order_relaxed);
+  if (table == nullptr || (next + 1) * 2 > table->mask) {
+    grow(memory);
+    table = table_.load(std::memory_order_relaxed);
+  }
+  for (uint64_t i = id.hash();; ++i) {
+    uint32_t& slot = table->slots[i & table->mask];
+    const uint32_t used = std::atomic_ref(slot).load(std::memory_order_relaxed);
+    if (used == 0) {
+      traces_.append(memory, {.id = id});
+      std::atomic_ref(slot).store(next + 1, std::memory_order_release);
+      return next;
+    }
+    if (traces_[used - 1].id == id) return used - 1;
+  }
+}
+
+void TraceIndex::set_newest(uint32_t ordinal, uint32_t row) {
+  std::atomic_ref(traces_.at(ordinal).newest).store(row, std::memory_order_release);
+}
+
+std::optional<uint32_t> TraceIndex::newest_row(const TraceId& id) const {
+  const Table* table = table_.load(std::memory_order_acquire);
+  if (table == nullptr) return std::nullopt;
+  const auto ordinal = find(*table, id);
+  if (!ordinal) return std::nullopt;
+  auto& newest = const_cast<TraceIndex*>(this)->traces_.at(*ordinal).newest;
+  const uint32_t row = load_slot(newest);
+  return row == kNoRow ? std::nullopt : std::optional(row);
+}
+
+std::optional<uint32_t> TraceIndex::find(const Table& table, const TraceId& id) const {
+  for (uint64_t i = id.hash();; ++i) {
+    const uint32_t used = load_slot(table.slots[i & table.mask]);
+    if (used == 0) return std::nullopt;
+    if (traces_[used - 1].id == id) return used - 1;
+  }
+}
+
+void TraceIndex::grow(HeadMemory& memory) {
+  const Table* old = table_.load(std::memory_order_relaxed);
+  const uint32_t slots = old == nullptr ? kFirstSlots : (old->mask + 1) * 2;
+  Table* table = memory.allocate<Table>(1);
+  *table = {.mask = slots - 1, .slots = memory.allocate<uint32_t>(slots)};
+  for (uint32_t ordinal = 0; ordinal < traces_.size(); ++ordinal) {
+    uint64_t i = traces_[ordinal].id.hash();
+    while (table->slots[i & table->mask] != 0) ++i;
+    table->slots[i & table->mask] = ordinal + 1;
+  }
+  table_.store(table, std::memory_order_release);
+}
+
+}  // namespace vivace

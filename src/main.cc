@@ -1,0 +1,93 @@
+// Vivace: flags -> config -> App, until a signal says stop.
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <pthread.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "app/app.h"
+#include "app/version.h"
+#include "base/log.h"
+#include "config/config.h"
+
+namespace {
+
+using namespace vivace;
+
+void print(std::FILE* to, const std::string& text) { std::fwrite(text.data(), 1, text.size(), to); }
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+// A signal while replaying may end the process at once: nothing is promised yet, the log is safe.
+// So may a second signal while stopping.
+int run(config::Loaded settings) {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread; sigwait takes them
+  std::atomic<bool> started{false};
+  std::atomic<bool> stopping{false};
+  std::atomic<bool> ended{false};
+  std::thread waiter([&] {
+    while (!ended) {
+      int number = 0;
+      sigwait(&signals, &number);
+      if (ended) return;
+      if (!started) _exit(0);
+      if (stopping) _exit(1);
+      stopping = true;
+      stopping.notify_all();
+    }
+  });
+  App app(std::move(settings));
+  int exit_code = 0;
+  if (const auto ok = app.start(); ok) {
+    started = true;
+    stopping.wait(false);
+    log::info("stopping on a signal");
+    app.stop();
+  } else {
+    log::error("start failed", {{"err", ok.error().message}});
+    app.stop();
+    exit_code = 1;
+  }
+  ended = true;
+  pthread_kill(waiter.native_handle(), SIGTERM);
+  waiter.join();
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto loaded = config::load({argv + 1, argv + argc});
+  if (!loaded) {
+    print(stderr, loaded.error().message + "\n");
+    return loaded.error().exit_code;
+  }
+  switch (loaded->action) {
+    case config::Action::version:
+      print(stdout, version_text());
+      return 0;
+    case config::Action::help:
+      print(stdout, config::usage());
+      return 0;
+    case config::Action::verify:
+      for (const std::string& warning : loaded->warnings) print(stderr, warning + "\n");
+      return loaded->warnings.empty() ? 0 : 1;
+    case config::Action::run:
+      break;
+  }
+  log::set_level(loaded->config.server.log_level);
+  log::set_format(loaded->config.server.log_format);
+  return run(std::move(*loaded));
+}

@@ -1,0 +1,43 @@
+// Trace and span ids: opaque bytes on the wire, integers in memory. An all-zero id means "none".
+#pragma once
+
+#include <array>
+#include <bit>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+namespace vivace {
+
+// 16 bytes in wire order; ordered as bytes.
+struct TraceId {
+  std::array<uint8_t, 16> bytes{};
+
+  auto operator<=>(const TraceId&) const = default;
+  bool is_zero() const { return (low() | high()) == 0; }
+  uint64_t hash() const { return mix64(low() ^ std::rotl(high(), 32) * 0x9e3779b97f4a7c15ULL); }
+  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), 16}; }
+
+ private:
+  uint64_t low() const { return load<uint64_t>(bytes.data()); }
+  uint64_t high() const { return load<uint64_t>(bytes.data() + 8); }
+};
+
+// 8 bytes as they came, read as one little-endian integer.
+struct SpanId {
+  uint64_t raw = 0;
+
+  bool operator==(const SpanId&) const = default;
+  // As bytes in wire order.
+  std::strong_ordering operator<=>(const SpanId& other) const {
+    return std::byteswap(raw) <=> std::byteswap(other.raw);
+  }
+  bool is_zero() const { return raw == 0; }
+  std::string_view view() const { return {reinterpret_cast<const char*>(&raw), 8}; }
+};
+
+}  // namespace vivace

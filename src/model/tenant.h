@@ -1,0 +1,25 @@
+// Tenant names: part of folder names, labels and log records, so they are checked before use.
+#pragma once
+
+#include <string_view>
+
+namespace vivace {
+
+// Whose everything is while multitenancy is off.
+constexpr std::string_view kSingleTenant = "single-tenant";
+
+constexpr size_t kTenantCharactersMax = 150;
+
+// Letters, digits and ! - _ . * ' ( ), 1 to 150 of them, not "." or "..".
+constexpr bool is_valid_tenant(std::string_view name) {
+  if (name.empty() || name.size() > kTenantCharactersMax || name == "." || name == "..")
+    return false;
+  for (const char c : name) {
+    const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      std::string_view("!-_.*'()").find(c) != std::string_view::npos;
+    if (!good) return false;
+  }
+  return true;
+}
+
+}  // namespace vivace

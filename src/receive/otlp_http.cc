@@ -1,0 +1,193 @@
+// The checks and the answers; what happens to the body is the sink's matter.
+#include "receive/otlp_http.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+#include <protozero/pbf_writer.hpp>
+
+#include "model/tenant.h"
+
+namespace vivace::receive {
+namespace {
+
+using net::Request;
+using net::Responder;
+using net::Response;
+
+constexpr std::string_view kProtobuf = "application/x-protobuf";
+constexpr std::string_view kJson = "application/json";
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// The media type without its parameters.
+std::string media_type(const Request& request) {
+  const std::string_view value = request.header("content-type");
+  return lower(trim(value.substr(0, value.find(';'))));
+}
+
+Result<ContentEncoding> content_encoding(const Request& request) {
+  const std::string name = lower(trim(request.header("content-encoding")));
+  if (name.empty() || name == "identity") return ContentEncoding::identity;
+  if (name == "gzip" || name == "x-gzip") return ContentEncoding::gzip;
+  return fail(Code::invalid_argument,
+              fmt::format("unsupported Content-Encoding: {}", request.header("content-encoding")));
+}
+
+Result<std::string> tenant_of(const Request& request, bool multitenancy) {
+  if (!multitenancy) return std::string(kSingleTenant);
+  const std::string_view name = request.header("x-scope-orgid");
+  if (name.empty()) return fail(Code::invalid_argument, "no org id");
+  if (!is_valid_tenant(name)) {
+    return fail(Code::invalid_argument, fmt::format("tenant ID '{}' is not valid", name));
+  }
+  return std::string(name);
+}
+
+Response plain(int status, std::string text) {
+  return {.status = status, .headers = {{"content-type", "text/plain"}}, .body = std::move(text)};
+}
+
+// A google.rpc.Status: code 1, message 2.
+Response refusal(const Error& error, int64_t retry_after_s) {
+  Response out{.status = otlp_http_status(error.code),
+               .headers = {{"content-type", std::string(kProtobuf)}},
+               .body = {}};
+  if (error.code == Code::limit || error.code == Code::unavailable || error.code == Code::io) {
+    out.headers.push_back({"retry-after", fmt::format("{}", retry_after_s)});
+  }
+  protozero::pbf_writer status(out.body);
+  status.add_int32(1, grpc_code(error.code));
+  status.add_string(2, error.message);
+  return out;
+}
+
+// An ExportTraceServiceResponse, whose partial_success (1) is always there.
+Response success(const Outcome& outcome) {
+  Response out{.headers = {{"content-type", std::string(kProtobuf)}}, .body = {}};
+  protozero::pbf_writer response(out.body);
+  protozero::pbf_writer partial(response, 1);
+  if (outcome.rejected_spans > 0) {
+    partial.add_int64(1, outcome.rejected_spans);
+    partial.add_string(2, outcome.message);
+  }
+  return out;
+}
+
+// What is wrong with a request before its body is looked at; empty when nothing is.
+std::optional<Response> check(const Request& request, const OtlpHttpOptions& options,
+                              Result<ContentEncoding>& encoding) {
+  if (request.path != options.traces_path) return plain(404, "404 page not found\n");
+  const std::string type = media_type(request);
+  encoding = content_encoding(request);
+  if (!encoding) {
+    if (type == kProtobuf) return refusal(encoding.error(), options.retry_after_s);
+    return Response{.status = 500,
+                    .headers = {{"content-type", std::string(kJson)}},
+                    .body = R"({"code": 13, "message": "failed to marshal error message"})"};
+  }
+  if (request.method != "POST") return plain(405, "405 method not allowed, supported: [POST]");
+  if (type != kProtobuf) {
+    return plain(415, "415 unsupported media type, supported: [application/x-protobuf]");
+  }
+  switch (request.body_state) {
+    case net::BodyState::complete:
+      return std::nullopt;
+    case net::BodyState::too_large:
+      return refusal({Code::invalid_argument, "http: request body too large"},
+                     options.retry_after_s);
+    case net::BodyState::no_room:
+      return refusal({Code::limit, "too many request bodies in flight; try again later"},
+                     options.retry_after_s);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+int grpc_code(Code code) {
+  switch (code) {
+    case Code::cancelled:
+      return 1;
+    case Code::invalid_argument:
+      return 3;
+    case Code::deadline_exceeded:
+      return 4;
+    case Code::not_found:
+      return 5;
+    case Code::limit:
+      return 8;
+    case Code::unimplemented:
+      return 12;
+    case Code::internal:
+      return 13;
+    case Code::unavailable:
+    case Code::io:
+      return 14;  // the next attempt may meet a disk that works
+    case Code::corrupt:
+      return 15;
+    case Code::unauthenticated:
+      return 16;
+    case Code::too_large:
+      return 3;
+  }
+  return 13;
+}
+
+int otlp_http_status(Code code) {
+  switch (grpc_code(code)) {
+    case 3:
+      return 400;
+    case 8:
+      return 429;
+    case 12:
+      return 404;
+    case 16:
+      return 401;
+    case 1:
+    case 4:
+    case 14:
+    case 15:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+net::Handler otlp_http_handler(OtlpHttpOptions options, Sink sink) {
+  return
+      [options = std::move(options), sink = std::move(sink)](Request request, Responder responder) {
+        Result<ContentEncoding> encoding;
+        if (auto wrong = check(request, options, encoding)) {
+          return std::move(responder).send(std::move(*wrong));
+        }
+        auto tenant = tenant_of(request, options.multitenancy);
+        if (!tenant) {
+          return std::move(responder).send(refusal(tenant.error(), options.retry_after_s));
+        }
+        sink({.tenant = std::move(*tenant),
+              .encoding = *encoding,
+              .body = std::move(request.body),
+              .body_room = std::move(request.body_room)},
+             [responder = std::move(responder),
+              retry_after_s = options.retry_after_s](Result<Outcome> outcome) mutable {
+               std::move(responder).send(outcome ? success(*outcome)
+                                                 : refusal(outcome.error(), retry_after_s));
+             });
+      };
+}
+
+}  // namespace vivace::receive
