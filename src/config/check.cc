@@ -232,14 +232,18 @@ class Walk {
   }
 
   void unknown(const Field& field, const MapEntry& entry, const Place& place) {
+    report(entry.line, fmt::format("field {} not found in {}{}", excerpt(entry.key),
+                                   place.section(), hint(meant(field, entry.key, place))));
+  }
+
+  std::string meant(const Field& field, const std::string& key, const Place& place) const {
+    constexpr size_t kHintsMax = 500;  // more problems than anybody reads
+    if (checked_.problems.size() > kHintsMax) return {};
     std::vector<std::string_view> names;
     for (const Field& child : field.children) names.emplace_back(child.name);
-    std::string meant(nearest(entry.key, names));
-    if (meant.empty()) {
-      meant = deeper(field, entry.key, place.written.empty() ? "" : place.written + ".");
-    }
-    report(entry.line, fmt::format("field {} not found in {}{}", excerpt(entry.key),
-                                   place.section(), hint(meant)));
+    const std::string_view near = nearest(key, names);
+    if (!near.empty()) return std::string(near);
+    return deeper(field, key, place.written.empty() ? "" : place.written + ".");
   }
 
   void wrong(const Place& place, const Field& field, const Node& node) {
