@@ -207,8 +207,10 @@ class Server::Loop {
     for (const Active& a : ending) visit(a.listener, &Connection::drain);
     for (const Active& a : ending) {
       if (a.listener->wait_none(deadline)) continue;
-      log::warn("connections are cut, their time to finish is over",
-                {{"listener", a.listener->options.name}});
+      if (grace.count() > 0) {
+        log::warn("connections are cut, their time to finish is over",
+                  {{"listener", a.listener->options.name}});
+      }
       visit(a.listener, &Connection::close);
       a.listener->wait_none(std::chrono::steady_clock::now() + kCutPatience);
     }
