@@ -5,6 +5,15 @@
 #include <algorithm>
 
 namespace vivace {
+namespace {
+
+constexpr size_t kPrefetchSpans = 8;
+
+uint64_t span_hash(uint32_t trace, uint64_t span_id) {
+  return mix64(span_id ^ uint64_t{trace} << 20);
+}
+
+}  // namespace
 
 int64_t Head::bytes_needed(const Batch& batch) {
   // Columns of a row, its place in the tables, and half as much again for chunks not yet full;
@@ -27,10 +36,16 @@ Head::Appended Head::append(const Batch& batch) {
   scope_attributes_.begin_batch(batch);
   batch_resources_.assign(batch.resources.size(), kUnknown);
   batch_scopes_.assign(batch.scopes.size(), kUnknown);
+  ASSERT(batch.spans.size() <= kRowsMax - trace_.size());
   const uint32_t traces_before = traces_.size();
+  find_places(batch);
   Appended out;
-  for (const BatchSpan& span : batch.spans) {
-    if (append_span(batch, span)) {
+  for (size_t i = 0; i < batch.spans.size(); ++i) {
+    if (i + kPrefetchSpans < batch.spans.size()) {
+      const uint64_t ahead = batch_places_[i + kPrefetchSpans].hash;
+      __builtin_prefetch(&span_set_[ahead & (span_set_.size() - 1)]);
+    }
+    if (append_span(batch, batch.spans[i], batch_places_[i])) {
       ++out.spans;
     } else {
       ++out.repeats;
@@ -42,10 +57,10 @@ Head::Appended Head::append(const Batch& batch) {
   return out;
 }
 
-bool Head::append_span(const Batch& batch, const BatchSpan& span) {
+bool Head::append_span(const Batch& batch, const BatchSpan& span, const Place& place) {
   const uint32_t row = trace_.size();
-  const uint32_t trace = traces_.intern(memory_, span.trace_id);
-  if (is_repeat(trace, span)) return false;
+  const uint32_t trace = place.trace;
+  if (is_repeat(span, place)) return false;
   resources_.append(memory_, resource_of(batch, span.resource));
   scopes_.append(memory_, scope_of(batch, span.scope));
   span_id_.append(memory_, span.span_id.raw);
@@ -71,20 +86,30 @@ bool Head::append_span(const Batch& batch, const BatchSpan& span) {
   return true;
 }
 
+// The traces of a batch's spans, and room in the set of spans for all of them: ahead of the spans
+// themselves, so that the set's slots can be fetched before they are needed.
+void Head::find_places(const Batch& batch) {
+  while ((trace_.size() + batch.spans.size()) * 4 > span_set_.size() * 3) grow_span_set();
+  batch_places_.clear();
+  for (const BatchSpan& span : batch.spans) {
+    const uint32_t trace = traces_.intern(memory_, span.trace_id);
+    batch_places_.push_back({.trace = trace, .hash = span_hash(trace, span.span_id.raw)});
+  }
+}
+
 // Looks the span up among all rows, and enters it under the row it is about to get.
-bool Head::is_repeat(uint32_t trace, const BatchSpan& span) {
-  const uint32_t row = trace_.size();
-  if ((size_t{row} + 1) * 4 > span_set_.size() * 3) grow_span_set();
+bool Head::is_repeat(const BatchSpan& span, const Place& place) {
   const size_t mask = span_set_.size() - 1;
-  for (uint64_t i = mix64(span.span_id.raw ^ uint64_t{trace} << 20);; ++i) {
+  const auto tag = static_cast<uint32_t>(place.hash >> 56) << kRowBits;
+  for (uint64_t i = place.hash;; ++i) {
     uint32_t& slot = span_set_[i & mask];
     if (slot == 0) {
-      slot = row + 1;
+      slot = tag | (trace_.size() + 1);
       return false;
     }
-    const uint32_t other = slot - 1;
-    if (span_id_[other] == span.span_id.raw && trace_[other] == trace &&
-        kind_.at(other) == span.kind) {
+    const uint32_t other = (slot & kRowMask) - 1;
+    if ((slot & ~kRowMask) == tag && span_id_[other] == span.span_id.raw &&
+        trace_[other] == place.trace && kind_.at(other) == span.kind) {
       return true;
     }
   }
@@ -94,9 +119,10 @@ void Head::grow_span_set() {
   span_set_.assign(std::max<size_t>(1024, span_set_.size() * 2), 0);
   const size_t mask = span_set_.size() - 1;
   for (uint32_t row = 0; row < trace_.size(); ++row) {
-    uint64_t i = mix64(span_id_[row] ^ uint64_t{trace_[row]} << 20);
+    const uint64_t hash = span_hash(trace_[row], span_id_[row]);
+    uint64_t i = hash;
     while (span_set_[i & mask] != 0) ++i;
-    span_set_[i & mask] = row + 1;
+    span_set_[i & mask] = static_cast<uint32_t>(hash >> 56) << kRowBits | (row + 1);
   }
 }
 

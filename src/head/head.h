@@ -28,7 +28,7 @@ namespace vivace {
 
 class Head {
  public:
-  static constexpr uint32_t kRowsMax = 16 << 20;
+  static constexpr uint32_t kRowsMax = (16 << 20) - 2;
 
   // What appending the batch may take at the most, in bytes; for admission.
   static int64_t bytes_needed(const Batch& batch);
@@ -105,8 +105,14 @@ class Head {
   using Identities = boost::unordered_flat_map<Hash128, uint32_t, IdentityHash>;
   static constexpr uint32_t kUnknown = UINT32_MAX;
 
-  bool append_span(const Batch& batch, const BatchSpan& span);
-  bool is_repeat(uint32_t trace, const BatchSpan& span);
+  struct Place {  // of a span of the batch
+    uint32_t trace;
+    uint64_t hash;  // of (trace, span id)
+  };
+
+  void find_places(const Batch& batch);
+  bool append_span(const Batch& batch, const BatchSpan& span, const Place& place);
+  bool is_repeat(const BatchSpan& span, const Place& place);
   void grow_span_set();
   uint32_t resource_of(const Batch& batch, uint32_t index);
   uint32_t scope_of(const Batch& batch, uint32_t index);
@@ -173,7 +179,12 @@ class Head {
   Identities scope_by_identity_;
   std::vector<uint32_t> batch_resources_;  // number here of each of the batch's, or kUnknown
   std::vector<uint32_t> batch_scopes_;
-  std::vector<uint32_t> span_set_;  // row + 1 by hash of (trace, span id, kind); 0: free
+  std::vector<Place> batch_places_;
+  // All spans, to find repeats: by hash of (trace, span id), row + 1 and 8 bits of the hash above
+  // it, which spare a look at most other rows; 0: free.
+  static constexpr uint32_t kRowBits = 24;
+  static constexpr uint32_t kRowMask = (1U << kRowBits) - 1;
+  std::vector<uint32_t> span_set_;
 };
 
 }  // namespace vivace
