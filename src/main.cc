@@ -14,6 +14,7 @@
 #include "app/version.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "net/probe.h"
 
 namespace {
 
@@ -66,6 +67,15 @@ int run(config::Loaded settings) {
   return exit_code;
 }
 
+// For container health checks: is the instance behind this URL ready?
+int ask_health(const std::string& url) {
+  const auto status = net::probe(url);
+  if (status && *status == 200) return 0;
+  print(stderr,
+        (status ? fmt::format("{}: status {}", url, *status) : status.error().message) + "\n");
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -74,6 +84,7 @@ int main(int argc, char** argv) {
     print(stderr, loaded.error().message + "\n");
     return loaded.error().exit_code;
   }
+  if (loaded->health_url) return ask_health(*loaded->health_url);
   switch (loaded->action) {
     case config::Action::version:
       print(stdout, version_text());
