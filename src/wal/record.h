@@ -17,8 +17,6 @@ namespace vivace {
 // A place in the log; see FORMAT.md.
 using Lsn = uint64_t;
 
-enum class BodyEncoding : uint8_t { identity = 0, gzip = 1 };
-
 constexpr uint16_t kDecoderOtlpProtobuf = 1;
 
 struct WalRecord {
@@ -26,7 +24,7 @@ struct WalRecord {
   int64_t receive_time_ns = 0;
   uint32_t attribute_bytes_max = 0;  // 0: no limit
   uint16_t decoder_version = kDecoderOtlpProtobuf;
-  BodyEncoding encoding = BodyEncoding::identity;
+  uint8_t encoding = 0;            // content encoding of the body, as FORMAT.md numbers them
   std::vector<uint32_t> rejected;  // ordinals of spans that were refused, ascending
   Hash128 body_hash;               // of hash_body
   std::string body;
@@ -38,8 +36,9 @@ Hash128 hash_body(std::string_view tenant, std::string_view body);
 
 constexpr uint32_t kRecordMagic = 0x43455256;  // "VREC"
 constexpr uint64_t kRecordAlignment = 8;
-constexpr uint64_t kRecordHeadBytes = 72;  // without tenant and rejected ordinals
+constexpr uint64_t kRecordHeadBytes = 80;  // without tenant and rejected ordinals
 constexpr uint64_t kTenantBytesMax = 150;
+constexpr uint64_t kRecordHeadBytesMax = kRecordHeadBytes + kTenantBytesMax;  // without ordinals
 
 constexpr uint64_t align_record(uint64_t bytes) {
   return (bytes + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
@@ -56,19 +55,25 @@ std::string encode_record_head(const WalRecord& record, Lsn lsn, uint32_t epoch,
 
 // A head that was read back. `size` is what the whole record takes.
 struct RecordHead {
-  uint32_t head_bytes = 0;
+  uint32_t tenant_bytes = 0;
+  uint32_t rejected = 0;
   uint32_t body_bytes = 0;
   uint32_t epoch = 0;
   Lsn durable_end = 0;
-  uint64_t size() const { return align_record(uint64_t{head_bytes} + body_bytes); }
+  uint64_t rejected_hash = 0;
+  uint64_t rejected_offset() const { return kRecordHeadBytes + tenant_bytes; }
+  uint64_t body_offset() const { return rejected_offset() + 4 * uint64_t{rejected}; }
+  uint64_t size() const { return align_record(body_offset() + body_bytes); }
 };
 
-// Looks at the first 24 bytes at a place: the sizes if this can be a record with room for `room`
-// bytes at most, else Code::corrupt. Nothing is verified yet.
-Result<RecordHead> peek_record(std::string_view first_bytes, uint64_t room);
-constexpr uint64_t kRecordPeekBytes = 24;
+// Verifies the head that begins with `bytes` (kRecordHeadBytesMax of them, fewer only where the
+// segment ends; what lies behind the head is not looked at), and fills all of `record` but its
+// ordinals and its body. Code::corrupt when no record was written to this LSN. Cheap on other bytes
+// and bounded on hostile ones: the search for records behind damage calls it at every offset.
+Result<RecordHead> decode_record_head(std::string_view bytes, Lsn lsn, WalRecord& record);
 
-// Verifies head and fills all of `record` but the body. `head` is exactly head_bytes long.
-Result<RecordHead> decode_record_head(std::string_view head, Lsn lsn, WalRecord& record);
+// The ordinals that follow it, 4 * head.rejected bytes.
+Result<void> decode_rejected(std::string_view bytes, const RecordHead& head, Lsn lsn,
+                             WalRecord& record);
 
 }  // namespace vivace

@@ -1,9 +1,8 @@
-// Opening, replay and group commit. One pwritev and one fdatasync a group and segment; the parts of
+// Group commit and release. One pwritev and one fdatasync a group and segment; the parts of
 // the write are the records' heads, bodies and padding where they lie, so that nothing is copied.
 #include "wal/wal.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -18,15 +17,6 @@ constexpr std::string_view kPadding("\0\0\0\0\0\0\0", 7);
 constexpr size_t kQueueRecords = 16'384;
 
 std::string slot_name(uint64_t number) { return fmt::format("wal-{:06}.seg", number); }
-
-// The number in a slot's name; 0 for a name that is not ours.
-uint64_t slot_number(std::string_view name) {
-  if (!name.starts_with("wal-") || !name.ends_with(".seg")) return 0;
-  uint64_t number = 0;
-  const char* end = name.data() + name.size() - 4;
-  const auto [stop, failed] = std::from_chars(name.data() + 4, end, number);
-  return failed == std::errc() && stop == end ? number : 0;
-}
 
 }  // namespace
 
@@ -57,79 +47,6 @@ Wal::Wal(Storage& storage, const WalOptions& options, Metrics& metrics)
 
 Wal::~Wal() { stop(); }
 
-Result<std::unique_ptr<Wal>> Wal::open(Storage& storage, const WalOptions& options,
-                                       Metrics& metrics) {
-  std::unique_ptr<Wal> wal(new Wal(storage, options, metrics));
-  CHECK_OK(storage.make_folders(options.folder));
-  wal->lock_ = TRY(storage.lock(options.folder));
-  CHECK_OK(wal->find_segments());
-  return wal;
-}
-
-Result<void> Wal::find_segments() {
-  for (const std::string& name : TRY(storage_.list(options_.folder))) {
-    const uint64_t number = slot_number(name);
-    if (number == 0) continue;
-    next_slot_ = std::max(next_slot_, number + 1);
-    Slot slot{.path = options_.folder + "/" + name};
-    slot.file = TRY(storage_.open(slot.path, Storage::Open::existing));
-    slot.bytes = TRY(slot.file->size());
-    auto header = read_segment_header(*slot.file);
-    if (!header) return std::unexpected(std::move(header).error().in(slot.path));
-    if (*header) {
-      live_.push_back({std::move(slot.path), std::move(slot.file), **header, 0, {}});
-    } else {
-      free_.push_back(std::move(slot));
-    }
-  }
-  std::ranges::sort(live_, {}, [](const Segment& s) { return s.header.base; });
-  return {};
-}
-
-Result<ReplayReport> Wal::replay(Lsn from, const RecordVisitor& visit) {
-  ReplayReport report;
-  ScanBounds bounds{.from = from};
-  const RecordVisitor counted = [&](WalRecord record, Lsn lsn) {
-    report.bytes += record_bytes(record);
-    return visit(std::move(record), lsn);
-  };
-  for (size_t i = 0; i < live_.size(); ++i) {
-    Segment& segment = live_[i];
-    const SegmentHeader& header = segment.header;
-    const uint64_t bytes_before = report.bytes;
-    bounds.expected_end.reset();
-    if (i + 1 < live_.size()) {
-      const Lsn end = live_[i + 1].header.previous_end;
-      if (end > header.base && end <= header.base + header.capacity) bounds.expected_end = end;
-    }
-    auto scan = scan_segment(*segment.file, header, bounds, counted);
-    if (!scan) return std::unexpected(std::move(scan).error().in(segment.path));
-    segment.end = scan->end;
-    segment.room = budget_.reserve_always(static_cast<int64_t>(report.bytes - bytes_before));
-    bounds.epoch = scan->epoch;
-    report.segments += 1;
-    report.records += scan->records;
-    report.damaged_bytes += scan->damaged_bytes;
-    report.end = scan->end;
-  }
-  damaged_bytes_.Increment(static_cast<double>(report.damaged_bytes));
-  epoch_ = bounds.epoch + 1;
-  if (!live_.empty()) {
-    offset_ = report.end - active().header.base;
-    durable_end_ = report.end;
-    roll_needed_ = false;
-  }
-  CHECK_OK(sync_all());
-  release(from);
-  return report;
-}
-
-// What was read may have been in the page cache alone: it becomes visible, so it must be durable.
-Result<void> Wal::sync_all() {
-  for (Segment& segment : live_) CHECK_OK(segment.file->sync());
-  return storage_.sync_directory(options_.folder);
-}
-
 void Wal::start() {
   thread_ = std::thread([this] { run(); });
 }
@@ -137,6 +54,9 @@ void Wal::start() {
 void Wal::stop() {
   queue_.close();
   if (thread_.joinable()) thread_.join();
+  for (Pending& pending : queue_.pop_all()) {  // when it was never started
+    pending.done(fail(Code::unavailable, "the log is closed"));
+  }
 }
 
 void Wal::append(WalRecord record, Done done) {
@@ -155,15 +75,24 @@ void Wal::release(Lsn before) {
       freed.push_back(std::move(live_.front()));
       live_.pop_front();
     }
+    for (Segment& segment : live_) {
+      if (segment.end <= before) segment.room.release();
+    }
   }
   for (Segment& segment : freed) {
-    if (segment.header.capacity > options_.segment_bytes) {  // made for one large body
-      (void)storage_.remove(segment.path);
-      continue;
-    }
-    const std::lock_guard lock(mutex_);
-    free_.push_back({std::move(segment.path), std::move(segment.file), segment.header.capacity});
+    if (!segment.damaged) free_slot(std::move(segment.path), std::move(segment.file));
   }
+}
+
+// A file of another size was made for one large body, or under another configuration.
+void Wal::free_slot(std::string path, std::unique_ptr<File> file) {
+  const auto bytes = file->size();
+  if (bytes && *bytes != options_.segment_bytes) {
+    (void)storage_.remove(path);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  free_.push_back({std::move(path), std::move(file)});
 }
 
 void Wal::run() {
@@ -181,45 +110,56 @@ void Wal::write_group(std::deque<Pending>& group) {
     Result<void> outcome;
     size_t last = first + 1;
     const uint64_t bytes = record_bytes(group[first].record);
-    if (roll_needed_ || offset_ + bytes > active().header.capacity) outcome = roll(bytes);
+    if (roll_needed_ || offset_ + bytes > active_->header.capacity) outcome = roll(bytes);
     if (outcome) {
       last = take_fitting(group, first, heads);
       outcome = write_and_sync(group, first, last, heads);
     }
-    if (!outcome) {
+    if (outcome) {
+      commit(group, first, last);
+    } else {
       errors_.Increment();
       log::error("write-ahead log: commit failed", {{"err", outcome.error().message}});
-    }
-    Lsn lsn = live_.empty() ? 0 : active().header.base + offset_;
-    for (size_t i = first; i < last; ++i) {
-      const uint64_t size = record_bytes(group[i].record);
-      if (outcome) {
-        const std::lock_guard lock(mutex_);
-        active().room.absorb(std::move(group[i].record.room));
+      for (size_t i = first; i < last; ++i) {
+        group[i].record = WalRecord();
+        group[i].done(std::unexpected(outcome.error()));
       }
-      group[i].record = WalRecord();  // frees the body before the next stage works on its copy
-      group[i].done(outcome ? Result<Lsn>(lsn) : std::unexpected(outcome.error()));
-      lsn += size;
-    }
-    if (outcome) {
-      offset_ = lsn - active().header.base;
-      durable_end_ = lsn;
-      active().end = lsn;
     }
     first = last;
   }
 }
 
-// Encodes heads for as many records as the active segment has room for; at least one.
+// What was just synced becomes part of the log, then its owners hear of it.
+void Wal::commit(std::deque<Pending>& group, size_t first, size_t last) {
+  std::vector<Lsn> places;
+  {
+    const std::lock_guard lock(mutex_);
+    for (size_t i = first; i < last; ++i) {
+      WalRecord& record = group[i].record;
+      places.push_back(active_->header.base + offset_);
+      offset_ += record_bytes(record);
+      active_->room.absorb(std::move(record.room));
+    }
+    durable_end_ = active_->header.base + offset_;
+    active_->end = durable_end_;
+  }
+  for (size_t i = first; i < last; ++i) {
+    group[i].record = WalRecord();  // frees the body before the next stage works on its copy
+    group[i].done(places[i - first]);
+  }
+}
+
+// Encodes heads for as many records as the active segment has room for; at least one. They all say
+// that what lies before the first is durable.
 size_t Wal::take_fitting(std::deque<Pending>& group, size_t first,
                          std::vector<std::string>& heads) {
+  const Lsn begin = active_->header.base + offset_;
   uint64_t offset = offset_;
   size_t last = first;
   for (; last < group.size(); ++last) {
     const WalRecord& record = group[last].record;
-    if (offset + record_bytes(record) > active().header.capacity) break;
-    heads.push_back(
-        encode_record_head(record, active().header.base + offset, epoch_, durable_end_));
+    if (offset + record_bytes(record) > active_->header.capacity) break;
+    heads.push_back(encode_record_head(record, active_->header.base + offset, epoch_, begin));
     offset += record_bytes(record);
   }
   ASSERT(last > first);
@@ -231,13 +171,6 @@ Result<void> Wal::write_and_sync(std::deque<Pending>& group, size_t first, size_
   const SystemClock clock;
   const int64_t began_ns = clock.steady_ns();
   std::vector<std::string_view> parts;
-  std::string header;
-  uint64_t at = offset_;
-  if (!header_written_) {
-    header = encode_segment_header(active().header);
-    parts.push_back(header);
-    at = 0;
-  }
   for (size_t i = first; i < last; ++i) {
     const WalRecord& record = group[i].record;
     const size_t used = heads[i - first].size() + record.body.size();
@@ -246,56 +179,67 @@ Result<void> Wal::write_and_sync(std::deque<Pending>& group, size_t first, size_
     parts.push_back(kPadding.substr(0, record_bytes(record) - used));
   }
   roll_needed_ = true;  // until the sync has told otherwise, this segment is not to be trusted
-  CHECK_OK(active().file->write(at, parts));
-  CHECK_OK(active().file->sync());
+  CHECK_OK(active_->file->write(offset_, parts));
+  CHECK_OK(active_->file->sync());
   roll_needed_ = false;
-  header_written_ = true;
   commit_seconds_.Observe(static_cast<double>(clock.steady_ns() - began_ns) / 1e9);
   commit_records_.Observe(static_cast<double>(last - first));
   return {};
 }
 
-// Makes a fresh segment the active one, with room for a record of that size. Its header is written
-// together with its first records.
+// Makes a fresh segment the active one, with room for a record of that size. Its header is durable
+// before a record is written: records without it would have LSNs that the next start gives again.
 Result<void> Wal::roll(uint64_t bytes) {
-  const uint64_t capacity = std::max(options_.segment_bytes, kSegmentHeaderBytes + bytes);
-  Slot slot = TRY(take_slot(capacity));
-  SegmentHeader header{.capacity = capacity};
-  if (!live_.empty()) {
-    header.base = active().header.base + active().header.capacity;
-    header.previous_end = durable_end_;
+  const SegmentHeader header{
+      .base = next_base_,
+      .capacity = std::max(options_.segment_bytes, kSegmentHeaderBytes + bytes),
+      .previous_end = durable_end_};
+  Slot slot;
+  {
+    const std::lock_guard lock(mutex_);
+    if (header.capacity == options_.segment_bytes && !free_.empty()) {
+      slot = std::move(free_.front());
+      free_.erase(free_.begin());
+    }
+  }
+  if (slot.file == nullptr) {
+    slot = TRY(make_slot(header));
+  } else if (auto written = write_header(*slot.file, header); !written) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(slot));
+    return written;
   }
   const std::lock_guard lock(mutex_);
-  live_.push_back({std::move(slot.path), std::move(slot.file), header, 0, {}});
+  const Lsn begin = header.base + kSegmentHeaderBytes;
+  live_.push_back({std::move(slot.path), std::move(slot.file), header, false, begin, {}});
+  active_ = &live_.back();
   offset_ = kSegmentHeaderBytes;
-  durable_end_ = header.base + offset_;
-  active().end = durable_end_;
-  header_written_ = false;
   roll_needed_ = false;
   return {};
 }
 
-Result<Wal::Slot> Wal::take_slot(uint64_t capacity) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto fits =
-        std::ranges::find_if(free_, [&](const Slot& s) { return s.bytes >= capacity; });
-    if (fits != free_.end()) {
-      Slot slot = std::move(*fits);
-      free_.erase(fits);
-      return slot;
-    }
-  }
-  Slot slot{.path = options_.folder + "/" + slot_name(next_slot_), .bytes = capacity};
+Result<Wal::Slot> Wal::make_slot(const SegmentHeader& header) {
+  Slot slot{.path = options_.folder + "/" + slot_name(next_slot_)};
   slot.file = TRY(storage_.open(slot.path, Storage::Open::create));
-  if (auto room = slot.file->allocate(capacity); !room) {
+  if (auto room = slot.file->allocate(header.capacity); !room) {
     (void)storage_.remove(slot.path);  // a half-made slot must not keep the space it could get
     return std::unexpected(std::move(room).error());
   }
-  CHECK_OK(slot.file->sync());
+  CHECK_OK(slot.file->sync());  // a segment that has a header has all its bytes
+  CHECK_OK(write_header(*slot.file, header));
   CHECK_OK(storage_.sync_directory(options_.folder));
   ++next_slot_;
   return slot;
+}
+
+Result<void> Wal::write_header(File& file, const SegmentHeader& header) {
+  // Even if this fails it may reach the disk, and then it says where the active segment ends.
+  roll_needed_ = true;
+  next_base_ = header.base + header.capacity;
+  const std::string bytes = encode_segment_header(header);
+  const std::string_view part = bytes;
+  CHECK_OK(file.write(0, {&part, 1}));
+  return file.sync();
 }
 
 }  // namespace vivace

@@ -45,7 +45,7 @@ struct ReplayReport {
   uint64_t records = 0;
   uint64_t bytes = 0;          // of records
   uint64_t damaged_bytes = 0;  // had been synced and cannot be read
-  Lsn end = 0;
+  Lsn end = 0;                 // new records come at or behind it; not before `from`
 };
 
 class Wal {
@@ -54,8 +54,10 @@ class Wal {
                                            Metrics& metrics);
   ~Wal();  // stops
 
-  // Visits all records from `from` on, in order; everything visited is durable afterwards. Memory:
-  // one record. An error of the visitor ends it.
+  // Visits all records from `from` on, in order; everything visited is durable afterwards. `from`
+  // is never lower than anything that was released: what is missing behind it is damage. Memory:
+  // one record. An error of the visitor ends it. A segment that is found damaged is kept under
+  // another name and never written again.
   Result<ReplayReport> replay(Lsn from, const RecordVisitor& visit);
 
   void start();
@@ -68,7 +70,8 @@ class Wal {
   using Done = std::move_only_function<void(Result<Lsn>)>;
   void append(WalRecord record, Done done);
 
-  // Segments that lie wholly before `before` may be overwritten. Any thread.
+  // What lies before `before` lives elsewhere, durably: its room is given back segment by segment,
+  // and segments that lie wholly before it may be overwritten. Any thread.
   void release(Lsn before);
 
   // Writes and syncs what waits, then ends the thread. Later appends fail with Code::unavailable.
@@ -81,13 +84,18 @@ class Wal {
     std::string path;
     std::unique_ptr<File> file = nullptr;
     SegmentHeader header;
-    Lsn end = 0;       // of its valid records
-    Reservation room;  // of its records
+    bool damaged = false;   // kept for inspection, never written
+    Lsn end = 0;            // of its valid records
+    Reservation room = {};  // of its records
   };
-  struct Slot {  // a file that no live record is in
+  struct Slot {  // a file of segment_bytes that no live record is in
     std::string path;
     std::unique_ptr<File> file = nullptr;
-    uint64_t bytes = 0;
+  };
+  struct Unread {  // a file whose header cannot be read
+    std::string path;
+    std::unique_ptr<File> file = nullptr;
+    bool damaged = false;
   };
   struct Pending {
     WalRecord record;
@@ -95,16 +103,27 @@ class Wal {
   };
 
   Wal(Storage& storage, const WalOptions& options, Metrics& metrics);
+  // Opening; in wal_open.cc.
   Result<void> find_segments();
+  Result<void> adopt_unread(Lsn from, ReplayReport& report);
+  Result<void> quarantine(std::string& path);
+  void drop_before(Lsn from);
+  void report_missing(Lsn known, const SegmentHeader& header, ReplayReport& report);
+  std::optional<Lsn> expected_end(size_t segment) const;
+  void place_writer(Lsn from, ReplayReport& report);
   Result<void> sync_all();
+
+  // Writing; on the writer's thread.
   void run();
   void write_group(std::deque<Pending>& group);
   size_t take_fitting(std::deque<Pending>& group, size_t first, std::vector<std::string>& heads);
   Result<void> write_and_sync(std::deque<Pending>& group, size_t first, size_t last,
                               const std::vector<std::string>& heads);
+  void commit(std::deque<Pending>& group, size_t first, size_t last);
   Result<void> roll(uint64_t record_bytes);
-  Result<Slot> take_slot(uint64_t capacity);
-  Segment& active() { return live_.back(); }
+  Result<Slot> make_slot(const SegmentHeader& header);
+  Result<void> write_header(File& file, const SegmentHeader& header);
+  void free_slot(std::string path, std::unique_ptr<File> file);
 
   Storage& storage_;
   const WalOptions options_;
@@ -114,14 +133,16 @@ class Wal {
   std::mutex mutex_;          // guards the next two against `release`
   std::deque<Segment> live_;  // by base; the last is written to
   std::vector<Slot> free_;
-  uint64_t next_slot_ = 1;
+  std::vector<Unread> unread_;  // from `open` to `replay`
 
   // The writer thread's.
+  uint64_t next_slot_ = 1;
+  Lsn next_base_ = 0;
   uint32_t epoch_ = 1;
-  uint64_t offset_ = 0;         // in the active segment, where the next record goes
-  Lsn durable_end_ = 0;         // in the active segment
-  bool header_written_ = true;  // of the active segment
-  bool roll_needed_ = true;     // no usable active segment
+  Segment* active_ = nullptr;  // the last of live_
+  uint64_t offset_ = 0;        // in the active segment, where the next record goes
+  Lsn durable_end_ = 0;        // of the last record that is durable
+  bool roll_needed_ = true;    // the active segment is not to be written any more, or there is none
 
   Queue<Pending> queue_;
   std::thread thread_;
