@@ -16,7 +16,12 @@ void add_count(pbf_writer& out, uint32_t field, uint32_t count) {
   if (count != 0) out.add_uint32(field, count);
 }
 
+// A message without fields. A pbf_writer that stays empty takes itself back, but resource, scope
+// and status must be there, and an empty value, event or link is one.
+void add_empty(pbf_writer& out, uint32_t field) { out.add_message(field, "", 0); }
+
 void add_value(pbf_writer& attribute, const Value& value) {
+  if (value.type == ValueType::empty) return add_empty(attribute, 2);
   pbf_writer out(attribute, 2);
   switch (value.type) {
     case ValueType::empty:
@@ -55,6 +60,10 @@ void add_attributes(pbf_writer& owner, uint32_t field,
 }
 
 void add_event(pbf_writer& span, const EventView& event) {
+  if (event.time_ns == 0 && event.name.empty() && event.attributes.empty() &&
+      event.dropped_attributes == 0) {
+    return add_empty(span, 11);
+  }
   pbf_writer out(span, 11);
   if (event.time_ns != 0) out.add_fixed64(1, event.time_ns);
   add_text(out, 2, event.name);
@@ -63,6 +72,10 @@ void add_event(pbf_writer& span, const EventView& event) {
 }
 
 void add_link(pbf_writer& span, const LinkView& link) {
+  if (link.trace_id.is_zero() && link.span_id.is_zero() && link.trace_state.empty() &&
+      link.attributes.empty() && link.dropped_attributes == 0 && link.flags == 0) {
+    return add_empty(span, 13);
+  }
   pbf_writer out(span, 13);
   if (!link.trace_id.is_zero()) add_text(out, 1, link.trace_id.view());
   if (!link.span_id.is_zero()) add_text(out, 2, link.span_id.view());
@@ -87,7 +100,9 @@ void add_span_fields(pbf_writer& out, const SpanView& span) {
   add_count(out, 12, span.dropped_events);
   for (const LinkView& link : span.links) add_link(out, link);
   add_count(out, 14, span.dropped_links);
-  {
+  if (span.status_message.empty() && span.status_code == 0) {
+    add_empty(out, 15);
+  } else {
     pbf_writer status(out, 15);
     add_text(status, 2, span.status_message);
     if (span.status_code != 0) status.add_enum(3, span.status_code);
@@ -96,7 +111,9 @@ void add_span_fields(pbf_writer& out, const SpanView& span) {
 }
 
 void add_resource(pbf_writer& out, const ResourceView& resource) {
-  {
+  if (resource.attributes.empty() && resource.dropped_attributes == 0) {
+    add_empty(out, 1);
+  } else {
     pbf_writer message(out, 1);
     add_attributes(message, 1, resource.attributes);
     add_count(message, 2, resource.dropped_attributes);
@@ -105,7 +122,10 @@ void add_resource(pbf_writer& out, const ResourceView& resource) {
 }
 
 void add_scope(pbf_writer& out, const ScopeView& scope) {
-  {
+  if (scope.name.empty() && scope.version.empty() && scope.attributes.empty() &&
+      scope.dropped_attributes == 0) {
+    add_empty(out, 1);
+  } else {
     pbf_writer message(out, 1);
     add_text(message, 1, scope.name);
     add_text(message, 2, scope.version);

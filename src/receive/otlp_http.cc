@@ -79,8 +79,10 @@ Response refusal(const Error& error, int64_t retry_after_s) {
 Response success(const Outcome& outcome) {
   Response out{.headers = {{"content-type", std::string(kProtobuf)}}, .body = {}};
   protozero::pbf_writer response(out.body);
-  protozero::pbf_writer partial(response, 1);
-  if (outcome.rejected_spans > 0) {
+  if (outcome.rejected_spans == 0) {
+    response.add_message(1, "", 0);  // a pbf_writer that stays empty takes itself back
+  } else {
+    protozero::pbf_writer partial(response, 1);
     partial.add_int64(1, outcome.rejected_spans);
     partial.add_string(2, outcome.message);
   }
