@@ -6,10 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
-#include <stop_token>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -19,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "net/exchange.h"
 #include "net/http1_engine.h"
 #include "net/http2_engine.h"
 
@@ -31,89 +29,15 @@ using std::chrono::seconds;
 namespace {
 
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr size_t kStreamBytesMax = 256 << 10;  // of a streamed answer, waiting for the client
-constexpr size_t kUnreadBytesMax = 64 << 10;   // read ahead while a request is being answered
-constexpr int kReadsInARow = 4;                // then the other connections get their turn
+constexpr size_t kUnreadBytesMax = 64 << 10;  // read ahead while a request is being answered
+constexpr int kReadsInARow = 4;               // then the other connections get their turn
 constexpr auto kRoomRetry = milliseconds(5);
 constexpr auto kRoomPatience = seconds(2);
 constexpr auto kLingerTime = seconds(5);
+constexpr auto kLingerTimeInDrain = milliseconds(500);
 constexpr size_t kGather = 16;
 
 }  // namespace
-
-// The handler's side of one request. Called from any thread; hands everything to the io thread.
-class ConnectionExchange final : public Exchange {
- public:
-  ConnectionExchange(IoThread& io, std::weak_ptr<Connection> connection, int32_t id)
-      : io_(io.shared_from_this()), connection_(std::move(connection)), id_(id) {}
-
-  std::stop_token stop_token() const { return stop_.get_token(); }
-
-  void respond(Response response) override {
-    on_io([id = id_, r = std::move(response)](Connection& c) mutable {
-      c.respond(id, std::move(r));
-    });
-  }
-
-  void begin(Response head) override {
-    on_io([id = id_, r = std::move(head)](Connection& c) mutable { c.begin(id, std::move(r)); });
-  }
-
-  bool write(std::string chunk) override {
-    {
-      std::unique_lock lock(mutex_);
-      if (!io_->running_here()) {
-        moved_.wait(lock, [&] { return gone_ || unsent_ < kStreamBytesMax; });
-      }
-      if (gone_) return false;
-      unsent_ += chunk.size();
-    }
-    on_io([id = id_, s = std::move(chunk)](Connection& c) mutable { c.write(id, std::move(s)); });
-    return true;
-  }
-
-  void end() override {
-    on_io([id = id_](Connection& c) { c.end(id); });
-  }
-
-  // The rest on the io thread.
-  void sent(size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    unsent_ -= std::min(unsent_, bytes);
-    if (unsent_ < kStreamBytesMax) moved_.notify_all();
-  }
-
-  void client_left() { stop_.request_stop(); }
-
-  void set_gone() {
-    {
-      const std::lock_guard lock(mutex_);
-      gone_ = true;
-    }
-    moved_.notify_all();
-  }
-
- private:
-  template <class Task>
-  void on_io(Task task) {
-    if (io_->running_here()) {
-      if (const auto connection = connection_.lock()) task(*connection);
-      return;
-    }
-    io_->post([to = connection_, t = std::move(task)]() mutable {
-      if (const auto connection = to.lock()) t(*connection);
-    });
-  }
-
-  const std::shared_ptr<IoThread> io_;
-  const std::weak_ptr<Connection> connection_;
-  const int32_t id_;
-  std::stop_source stop_;
-  std::mutex mutex_;  // guards the next two
-  size_t unsent_ = 0;
-  bool gone_ = false;
-  std::condition_variable moved_;
-};
 
 struct Connection::Socket {
   explicit Socket(asio::io_context& context) : tcp(context) {}
@@ -152,8 +76,8 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   for (const auto& [id, exchange] : exchanges_) {
-    exchange->set_gone();
     exchange->client_left();
+    exchange->set_gone();
   }
   exchanges_.clear();
   error_code ec;
@@ -349,8 +273,8 @@ void Connection::forget(int32_t id, bool gone) {
     exchanges_[i] = std::move(exchanges_.back());
     exchanges_.pop_back();
     if (gone) {
-      exchange->set_gone();
       exchange->client_left();
+      exchange->set_gone();
     }
     return;
   }
@@ -497,6 +421,7 @@ void Connection::set_deadline() {
   const ListenerOptions& options = listener_->options;
   const Phase now_in = phase();
   const SteadyTime now = std::chrono::steady_clock::now();
+  const bool retry_set = last_phase_ == Phase::no_room && deadline_ > now;
   if (now_in != last_phase_) {
     last_phase_ = now_in;
     phase_since_ = now;
@@ -504,7 +429,7 @@ void Connection::set_deadline() {
       body_check_ = now;
   }
   if (lingering_) {
-    deadline_ = phase_since_ + kLingerTime;
+    deadline_ = phase_since_ + (draining_ ? kLingerTimeInDrain : kLingerTime);
   } else if (out_.bytes > 0) {
     deadline_ = last_write_ + options.body_timeout;
   } else if (now_in == Phase::idle) {
@@ -514,7 +439,7 @@ void Connection::set_deadline() {
   } else if (now_in == Phase::body) {
     deadline_ = (http2_ ? body_check_ : last_read_) + options.body_timeout;
   } else if (now_in == Phase::no_room) {
-    deadline_ = now + kRoomRetry;
+    if (!retry_set) deadline_ = now + kRoomRetry;
   } else {
     deadline_ = SteadyTime::max();
   }
@@ -549,6 +474,7 @@ void Connection::drain() {
     if (unread_.empty()) close();
     return;
   }
+  if (lingering_) return set_deadline();
   engine_->drain();
   pump({});
 }

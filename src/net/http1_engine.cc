@@ -259,7 +259,7 @@ bool Http1Engine::say_continue() {
     return false;
   }
   continue_owed_ = false;
-  out_.push_back({"HTTP/1.1 100 Continue\r\n\r\n", 0});
+  out_.push({"HTTP/1.1 100 Continue\r\n\r\n", 0});
   return true;
 }
 
@@ -375,13 +375,13 @@ void Http1Engine::respond(int32_t id, Response response) {
   if (!head_only_ && status_has_body(response.status) && !response.body.empty()) {
     if (response.body.size() <= kJoinBytesMax) {
       head += response.body;
-      out_.push_back({std::move(head), 0});
+      out_.push({std::move(head), 0});
     } else {
-      out_.push_back({std::move(head), 0});
-      out_.push_back({std::move(response.body), 0});
+      out_.push({std::move(head), 0});
+      out_.push({std::move(response.body), 0});
     }
   } else {
-    out_.push_back({std::move(head), 0});
+    out_.push({std::move(head), 0});
   }
   finish_answer();
 }
@@ -390,7 +390,7 @@ void Http1Engine::begin(int32_t id, Response head) {
   if (id != id_ || answer_ != Answer::waiting) return;
   chunking_ = http11_ && !head_only_ && status_has_body(head.status);
   std::string first = std::move(head.body);
-  out_.push_back({make_head(head, chunking_, true), 0});
+  out_.push({make_head(head, chunking_, true), 0});
   answer_ = Answer::streaming;
   head_only_ = head_only_ || !status_has_body(head.status);
   if (!head_only_ && !first.empty()) push_chunk(std::move(first), 0);
@@ -407,14 +407,14 @@ void Http1Engine::write(int32_t id, std::string chunk) {
 }
 
 void Http1Engine::push_chunk(std::string chunk, size_t credit) {
-  if (chunking_) out_.push_back({chunk_header(chunk.size()), 0});
-  out_.push_back({std::move(chunk), credit});
-  if (chunking_) out_.push_back({"\r\n", 0});
+  if (chunking_) out_.push({chunk_header(chunk.size()), 0});
+  out_.push({std::move(chunk), credit});
+  if (chunking_) out_.push({"\r\n", 0});
 }
 
 void Http1Engine::end(int32_t id) {
   if (id != id_ || answer_ != Answer::streaming) return;
-  if (chunking_) out_.push_back({"0\r\n\r\n", 0});
+  if (chunking_) out_.push({"0\r\n\r\n", 0});
   finish_answer();
 }
 
@@ -445,7 +445,7 @@ void Http1Engine::fill(Output& output) {
     Piece& piece = out_.front();
     if (piece.credit > 0) output.credits.push_back({id_, piece.credit});
     output.add(std::move(piece.bytes));
-    out_.pop_front();
+    out_.pop();
   }
 }
 

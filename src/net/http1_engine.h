@@ -8,13 +8,13 @@
 // fault.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "net/body_buffer.h"
 #include "net/engine.h"
+#include "net/fifo.h"
 
 namespace vivace::net {
 
@@ -98,7 +98,7 @@ class Http1Engine final : public Engine {
   bool last_ = false;      // the answer said that it is the last
   bool draining_ = false;
   bool closing_ = false;
-  std::deque<Piece> out_;
+  Fifo<Piece> out_;
   size_t owed_credit_ = 0;  // for chunks that are not sent: the answer to HEAD
 };
 

@@ -1,507 +1,16 @@
-// HTTP/2 on nghttp2: see the header. nghttp2 calls back from mem_recv and mem_send; a callback only
-// notes what happened (a request arrived, a stream closed) and the engine's calls pick it up, so no
-// stream is freed and no caller's code runs inside a callback.
+// The engine over an Http2Session: takes what the session's callbacks noted, and submits answers.
 #include "net/http2_engine.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <deque>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include <nghttp2/nghttp2.h>
 
-#include "base/result.h"
-#include "net/body_buffer.h"
-#include "net/http_text.h"
+#include "net/http2_session.h"
 
 namespace vivace::net {
-namespace {
 
-// Frames that wait to be written; a client that makes more without reading is flooding.
-constexpr size_t kOutboundFramesMax = 2000;
-constexpr size_t kAcksMax = 500;
-constexpr size_t kContinuationsMax = 8;
-constexpr int64_t kHeaderOverhead = 32;  // RFC 9113 section 6.5.2
-
-std::string_view view_of(nghttp2_rcbuf* buffer) {
-  const nghttp2_vec v = nghttp2_rcbuf_get_buf(buffer);
-  return {reinterpret_cast<const char*>(v.base), v.len};
-}
-
-int base64url_value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '-' || c == '+') return 62;
-  if (c == '_' || c == '/') return 63;
-  return -1;
-}
-
-bool base64url_decode(std::string_view text, std::string& out) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  uint32_t bits = 0;
-  int held = 0;
-  for (const char c : text) {
-    const int value = base64url_value(c);
-    if (value < 0) return false;
-    bits = (bits << 6 | static_cast<uint32_t>(value)) & 0xfffff;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out.push_back(static_cast<char>(bits >> held & 0xff));
-    }
-  }
-  return text.size() % 4 != 1;
-}
-
-nghttp2_nv make_nv(std::string_view name, std::string_view value) {
-  // nghttp2 copies both and changes neither.
-  const auto bytes = [](std::string_view s) {
-    return reinterpret_cast<uint8_t*>(const_cast<char*>(s.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-// RFC 9113 section 8.2.2, and what the engine adds itself.
-bool is_left_out(std::string_view name) {
-  return name == "connection" || name == "content-length" || name == "transfer-encoding" ||
-         name == "keep-alive" || name == "proxy-connection" || name == "upgrade";
-}
-
-}  // namespace
-
-struct Http2Engine::Stream {
-  Stream(int32_t stream_id, Budget* maybe_bodies) : id(stream_id), body(maybe_bodies) {}
-
-  const int32_t id;
-  Request request;
-  BodyBuffer body;
-  std::string authority;
-  int64_t header_bytes = 0;
-  int64_t declared = -1;  // content-length, -1 when not said
-  size_t unconsumed = 0;  // bytes of the body that still weigh on the windows
-  int64_t discarded = 0;  // bytes that came after it had arrived, unheard
-  bool header_too_large = false;
-  bool head_done = false;
-  bool receiving = false;  // of its body; counted in Session::receiving
-  bool uncovered = false;  // its body took room that the budget lacks; counted likewise
-  bool fresh = false;      // a body's bytes came since the last time_out
-  bool input_ended = false;
-  bool arrived = false;  // complete or refused: the rest of the body is of no interest
-  bool handed = false;   // `next` gave it out
-
-  bool answered = false;     // an answer has been submitted
-  bool answer_sent = false;  // its last frame has left
-  bool head_only = false;    // the request is HEAD
-  bool streaming = false;
-  bool ended = false;
-  bool deferred = false;
-  std::deque<std::string> parts;  // of the answer, not yet taken by nghttp2
-  size_t part_used = 0;           // of the first
-};
-
-class Http2Engine::Session {
- public:
-  Session(Http2Engine& owner, const Limits& limits);
-  ~Session() { nghttp2_session_del(session); }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-
-  void start();
-  bool upgrade(std::string_view settings, Request& request);
-  Stream* find(int32_t id) {
-    const auto it = streams.find(id);
-    return it == streams.end() ? nullptr : it->second.get();
-  }
-  void receive(std::string_view bytes);
-  void retry_room();
-  void refuse_body(Stream& s, BodyState state);
-  void submit(Stream& s, Response response, bool streamed);
-  void resume(Stream& s);
-  void end_session(uint32_t error_code, std::string_view fault);
-  void forget_uncovered(Stream& s);
-
-  Http2Engine& owner;
-  const Limits limits;
-  nghttp2_session* session = nullptr;
-  std::unordered_map<int32_t, std::unique_ptr<Stream>> streams;
-  std::vector<std::unique_ptr<Stream>> closed;  // freed once no callback is on the stack
-  std::deque<int32_t> arrivals;
-  std::deque<int32_t> gone;
-  std::vector<Credit> credits;
-  int receiving = 0;
-  int uncovered = 0;
-  int reset_credits = kResetsMax;
-  bool dead = false;     // nghttp2 cannot go on; what it has queued may still be written
-  bool written = false;  // and has been
-  bool draining = false;
-  bool awaits_preface = false;  // after an upgrade
-
- private:
-  static Session& self(void* user) { return *static_cast<Session*>(user); }
-  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user);
-  static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
-                       nghttp2_rcbuf* value, uint8_t flags, void* user);
-  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user);
-  static int on_data(nghttp2_session*, uint8_t flags, int32_t id, const uint8_t* data, size_t size,
-                     void* user);
-  static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user);
-  static int on_close(nghttp2_session*, int32_t id, uint32_t error_code, void* user);
-  static ssize_t read_answer(nghttp2_session*, int32_t id, uint8_t* out, size_t size,
-                             uint32_t* flags, nghttp2_data_source* source, void* user);
-
-  void head_done(Stream& s);
-  void input_ended(Stream& s);
-  void body_bytes(Stream& s, std::string_view bytes);
-  void discard(Stream& s, size_t bytes);
-  void consume(Stream& s, size_t bytes);
-  void arrive(Stream& s);
-  void stop_receiving(Stream& s);
-};
-
-Http2Engine::Session::Session(Http2Engine& engine, const Limits& l) : owner(engine), limits(l) {
-  nghttp2_session_callbacks* callbacks = nullptr;
-  ASSERT(nghttp2_session_callbacks_new(&callbacks) == 0);
-  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-  nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-  nghttp2_option* options = nullptr;
-  ASSERT(nghttp2_option_new(&options) == 0);
-  nghttp2_option_set_no_auto_window_update(options, 1);
-  nghttp2_option_set_no_closed_streams(options, 1);
-  nghttp2_option_set_max_outbound_ack(options, kAcksMax);
-  nghttp2_option_set_max_continuations(options, kContinuationsMax);
-  ASSERT(nghttp2_session_server_new2(&session, callbacks, this, options) == 0);
-  nghttp2_option_del(options);
-  nghttp2_session_callbacks_del(callbacks);
-}
-
-void Http2Engine::Session::start() {
-  const auto header_list =
-      static_cast<uint32_t>(std::min<int64_t>(limits.header_bytes_max, INT32_MAX));
-  const std::array<nghttp2_settings_entry, 3> settings = {{
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kStreamsMax},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kWindowBytes},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, header_list},
-  }};
-  nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kWindowBytes);
-}
-
-bool Http2Engine::Session::upgrade(std::string_view settings, Request& request) {
-  std::string decoded;
-  if (!base64url_decode(settings, decoded)) return false;
-  const bool head = request.method == "HEAD";
-  if (nghttp2_session_upgrade2(session, reinterpret_cast<const uint8_t*>(decoded.data()),
-                               decoded.size(), head ? 1 : 0, nullptr) != 0) {
-    return false;
-  }
-  auto& slot = streams[1];
-  slot = std::make_unique<Stream>(1, limits.maybe_bodies);
-  slot->request = std::move(request);
-  slot->request.http2 = true;
-  slot->head_only = head;
-  slot->head_done = true;
-  slot->input_ended = true;
-  awaits_preface = true;
-  arrive(*slot);
-  return true;
-}
-
-void Http2Engine::Session::receive(std::string_view bytes) {
-  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
-  const ssize_t n = nghttp2_session_mem_recv(session, data, bytes.size());
-  closed.clear();
-  if (n == NGHTTP2_ERR_FLOODED) {
-    end_session(NGHTTP2_ENHANCE_YOUR_CALM, "http2_flood");
-    dead = true;
-  } else if (n < 0) {
-    owner.set_fault("http2_protocol");
-    dead = true;
-  } else if (nghttp2_session_get_outbound_queue_size(session) > kOutboundFramesMax) {
-    end_session(NGHTTP2_ENHANCE_YOUR_CALM, "http2_flood");
-    dead = true;
-  } else if (reset_credits < 0) {
-    end_session(NGHTTP2_ENHANCE_YOUR_CALM, "http2_reset_flood");
-    dead = true;
-  }
-}
-
-void Http2Engine::Session::end_session(uint32_t error_code, std::string_view fault) {
-  owner.set_fault(fault);
-  nghttp2_session_terminate_session(session, error_code);
-}
-
-int Http2Engine::Session::on_begin_headers(nghttp2_session*, const nghttp2_frame* frame,
-                                           void* user) {
-  if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-  Session& me = self(user);
-  const int32_t id = frame->hd.stream_id;
-  me.streams[id] = std::make_unique<Stream>(id, me.limits.maybe_bodies);
-  return 0;
-}
-
-int Http2Engine::Session::on_header(nghttp2_session*, const nghttp2_frame* frame,
-                                    nghttp2_rcbuf* name_buffer, nghttp2_rcbuf* value_buffer,
-                                    uint8_t, void* user) {
-  Session& me = self(user);
-  Stream* s = me.find(frame->hd.stream_id);
-  if (s == nullptr || s->head_done) return 0;  // a trailer: nobody asks for them
-  const std::string_view name = view_of(name_buffer);
-  const std::string_view value = view_of(value_buffer);
-  s->header_bytes += static_cast<int64_t>(name.size() + value.size()) + kHeaderOverhead;
-  if (s->header_bytes > me.limits.header_bytes_max) {
-    s->header_too_large = true;
-  } else if (name == ":method") {
-    s->request.method = value;
-  } else if (name == ":path") {
-    split_target(value, s->request);
-  } else if (name == ":authority") {
-    s->authority = value;
-  } else if (!name.starts_with(':')) {
-    if (s->request.headers.empty()) s->request.headers.reserve(12);
-    s->request.headers.push_back({std::string(name), std::string(value)});
-  }
-  return 0;
-}
-
-int Http2Engine::Session::on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-  if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
-  Session& me = self(user);
-  Stream* s = me.find(frame->hd.stream_id);
-  if (s == nullptr) return 0;
-  const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-  if (frame->hd.type == NGHTTP2_HEADERS && !s->head_done) {
-    s->input_ended = ends;
-    me.head_done(*s);
-  } else if (ends) {
-    s->input_ended = true;
-    me.input_ended(*s);
-  }
-  return 0;
-}
-
-void Http2Engine::Session::head_done(Stream& s) {
-  s.head_done = true;
-  s.head_only = s.request.method == "HEAD";
-  s.request.http2 = true;
-  if (s.header_too_large) {
-    owner.set_fault("head_too_large");
-    s.arrived = true;
-    submit(s,
-           {.status = 431,
-            .headers = {{"content-type", kPlainText}},
-            .body = "the request's head is too large\n"},
-           false);
-    return;
-  }
-  if (!s.authority.empty() && !s.request.has_header("host")) {
-    s.request.headers.push_back({"host", std::move(s.authority)});
-  }
-  const std::string_view length = s.request.header("content-length");
-  std::from_chars(length.data(), length.data() + length.size(), s.declared);
-  if (s.declared > limits.body_bytes_max) return refuse_body(s, BodyState::too_large);
-  if (s.input_ended) return arrive(s);
-  s.receiving = true;
-  s.fresh = true;
-  receiving++;
-  if (equals_ignoring_case(s.request.header("expect"), "100-continue")) {
-    const nghttp2_nv status = make_nv(":status", "100");
-    nghttp2_submit_headers(session, NGHTTP2_FLAG_NONE, s.id, nullptr, &status, 1, nullptr);
-  }
-}
-
-void Http2Engine::Session::input_ended(Stream& s) {
-  stop_receiving(s);
-  if (s.arrived) return;
-  if (!s.uncovered) arrive(s);  // else once the budget has room
-}
-
-void Http2Engine::Session::arrive(Stream& s) {
-  stop_receiving(s);
-  s.body.move_into(s.request);
-  s.arrived = true;
-  arrivals.push_back(s.id);
-}
-
-void Http2Engine::Session::stop_receiving(Stream& s) {
-  if (std::exchange(s.receiving, false)) receiving--;
-}
-
-int Http2Engine::Session::on_data(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data,
-                                  size_t size, void* user) {
-  Session& me = self(user);
-  Stream* s = me.find(id);
-  if (s == nullptr) {
-    nghttp2_session_consume_connection(me.session, size);
-  } else if (s->arrived) {
-    me.discard(*s, size);
-  } else {
-    me.body_bytes(*s, {reinterpret_cast<const char*>(data), size});
-  }
-  return 0;
-}
-
-void Http2Engine::Session::discard(Stream& s, size_t bytes) {
-  s.fresh = true;
-  s.discarded += static_cast<int64_t>(bytes);
-  if (s.discarded <= kDiscardBytesMax) {
-    nghttp2_session_consume(session, s.id, bytes);
-    return;
-  }
-  nghttp2_session_consume_connection(session, bytes);
-  // RFC 9113 section 8.1: answered in full, the rest of the request is not wanted.
-  if (s.answer_sent) nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s.id, NGHTTP2_NO_ERROR);
-}
-
-void Http2Engine::Session::body_bytes(Stream& s, std::string_view bytes) {
-  const auto size = static_cast<int64_t>(bytes.size());
-  s.fresh = true;
-  s.unconsumed += bytes.size();
-  if (s.body.size() + size > limits.body_bytes_max) return refuse_body(s, BodyState::too_large);
-  const int64_t most = s.declared >= 0 ? s.declared : limits.body_bytes_max;
-  if (!s.uncovered && s.body.make_room(size, most)) {
-    s.body.append(bytes);
-    consume(s, s.unconsumed);
-    return;
-  }
-  s.body.force_room(size);
-  s.body.append(bytes);
-  if (!std::exchange(s.uncovered, true)) uncovered++;
-}
-
-void Http2Engine::Session::consume(Stream& s, size_t bytes) {
-  s.unconsumed -= bytes;
-  if (s.input_ended || s.arrived) {
-    nghttp2_session_consume_connection(session, bytes);
-  } else {
-    nghttp2_session_consume(session, s.id, bytes);
-  }
-}
-
-void Http2Engine::Session::forget_uncovered(Stream& s) {
-  if (std::exchange(s.uncovered, false)) uncovered--;
-}
-
-void Http2Engine::Session::retry_room() {
-  for (auto& [id, s] : streams) {
-    if (uncovered == 0) return;
-    if (!s->uncovered || !s->body.covered()) continue;
-    forget_uncovered(*s);
-    consume(*s, s->unconsumed);
-    if (s->input_ended) arrive(*s);
-  }
-}
-
-void Http2Engine::Session::refuse_body(Stream& s, BodyState state) {
-  owner.set_fault(state == BodyState::too_large ? "body_too_large" : "no_room");
-  forget_uncovered(s);
-  s.body.clear();
-  s.request.body_state = state;
-  arrive(s);
-  consume(s, s.unconsumed);
-}
-
-int Http2Engine::Session::on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-  const bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-  if (!carries || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-  Session& me = self(user);
-  Stream* s = me.find(frame->hd.stream_id);
-  if (s == nullptr) return 0;
-  s->answer_sent = true;
-  if (!s->input_ended && !s->receiving) {
-    s->receiving = true;
-    s->fresh = true;
-    me.receiving++;
-  }
-  return 0;
-}
-
-int Http2Engine::Session::on_close(nghttp2_session*, int32_t id, uint32_t, void* user) {
-  Session& me = self(user);
-  const auto it = me.streams.find(id);
-  if (it == me.streams.end()) return 0;
-  Stream& s = *it->second;
-  me.stop_receiving(s);
-  me.forget_uncovered(s);
-  if (s.unconsumed > 0) nghttp2_session_consume_connection(me.session, s.unconsumed);
-  if (s.answer_sent) {
-    me.reset_credits = std::min(me.reset_credits + 1, kResetsMax);
-  } else {
-    me.reset_credits--;
-    if (s.handed) me.gone.push_back(id);
-  }
-  me.closed.push_back(std::move(it->second));
-  me.streams.erase(it);
-  return 0;
-}
-
-void Http2Engine::Session::submit(Stream& s, Response response, bool streamed) {
-  s.answered = true;
-  const std::string status = std::to_string(response.status);
-  const std::string length = std::to_string(response.body.size());
-  const bool has_body = status_has_body(response.status);
-  std::vector<nghttp2_nv> headers;
-  headers.reserve(response.headers.size() + 3);
-  headers.push_back(make_nv(":status", status));
-  for (Header& h : response.headers) {
-    lower_in_place(h.name);
-    if (is_left_out(h.name)) continue;
-    for (char& c : h.value) {
-      if (c == '\r' || c == '\n' || c == '\0') c = ' ';
-    }
-    headers.push_back(make_nv(h.name, h.value));
-  }
-  headers.push_back(make_nv("date", date_now()));
-  if (!streamed && has_body) headers.push_back(make_nv("content-length", length));
-  const bool sends_data = has_body && !s.head_only && (streamed || !response.body.empty());
-  s.streaming = streamed && sends_data;
-  s.ended = !s.streaming;
-  if (sends_data && !response.body.empty()) s.parts.push_back(std::move(response.body));
-  nghttp2_data_provider provider{.source = {.ptr = &s}, .read_callback = read_answer};
-  nghttp2_submit_response(session, s.id, headers.data(), headers.size(),
-                          sends_data ? &provider : nullptr);
-}
-
-ssize_t Http2Engine::Session::read_answer(nghttp2_session*, int32_t id, uint8_t* out, size_t size,
-                                          uint32_t* flags, nghttp2_data_source* source,
-                                          void* user) {
-  Stream& s = *static_cast<Stream*>(source->ptr);
-  size_t used = 0;
-  while (used < size && !s.parts.empty()) {
-    const std::string& part = s.parts.front();
-    const size_t n = std::min(size - used, part.size() - s.part_used);
-    std::copy_n(part.data() + s.part_used, n, out + used);
-    used += n;
-    s.part_used += n;
-    if (s.part_used == part.size()) {
-      s.parts.pop_front();
-      s.part_used = 0;
-    }
-  }
-  if (s.parts.empty() && s.ended) {
-    // Trailers go here: NO_END_STREAM beside EOF, then nghttp2_submit_trailer.
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-  } else if (used == 0) {
-    s.deferred = true;
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  if (s.streaming && used > 0) self(user).credits.push_back({id, used});
-  return static_cast<ssize_t>(used);
-}
-
-void Http2Engine::Session::resume(Stream& s) {
-  if (std::exchange(s.deferred, false)) nghttp2_session_resume_data(session, s.id);
-}
-
-Http2Engine::Http2Engine(const Limits& limits)
-    : session_(std::make_unique<Session>(*this, limits)) {
+Http2Engine::Http2Engine(const Limits& limits) : session_(std::make_unique<Http2Session>(limits)) {
   session_->start();
 }
 
@@ -515,17 +24,18 @@ std::unique_ptr<Http2Engine> Http2Engine::upgraded(const Limits& limits, std::st
 }
 
 size_t Http2Engine::feed(std::string_view bytes) {
-  Session& me = *session_;
+  Http2Session& me = *session_;
   if (me.uncovered > 0) me.retry_room();
   if (!bytes.empty()) me.awaits_preface = false;
   if (!bytes.empty() && !me.dead) me.receive(bytes);
+  if (!me.fault.empty()) set_fault(std::exchange(me.fault, {}));
   return bytes.size();
 }
 
 bool Http2Engine::takes_input() const { return true; }
 
 Phase Http2Engine::phase() const {
-  const Session& me = *session_;
+  const Http2Session& me = *session_;
   if (me.uncovered > 0) return Phase::no_room;
   if (me.awaits_preface) return Phase::head;
   if (me.receiving > 0) return Phase::body;
@@ -533,12 +43,12 @@ Phase Http2Engine::phase() const {
 }
 
 bool Http2Engine::next(Arrival& arrival) {
-  Session& me = *session_;
+  Http2Session& me = *session_;
   // The answer to an upgrade waits for the client's preface: more than the settings behind the 101
   // overflows the buffers of some.
   while (!me.arrivals.empty() && !me.awaits_preface) {
-    Stream* s = me.find(me.arrivals.front());
-    me.arrivals.pop_front();
+    Http2Stream* s = me.find(me.arrivals.front());
+    me.arrivals.pop();
     if (s == nullptr) continue;
     s->handed = true;
     arrival.id = s->id;
@@ -551,42 +61,42 @@ bool Http2Engine::next(Arrival& arrival) {
 bool Http2Engine::next_gone(int32_t& id) {
   if (session_->gone.empty()) return false;
   id = session_->gone.front();
-  session_->gone.pop_front();
+  session_->gone.pop();
   return true;
 }
 
 void Http2Engine::respond(int32_t id, Response response) {
-  Stream* s = session_->find(id);
+  Http2Stream* s = session_->find(id);
   if (s == nullptr || s->answered) return;
   session_->submit(*s, std::move(response), false);
 }
 
 void Http2Engine::begin(int32_t id, Response head) {
-  Stream* s = session_->find(id);
+  Http2Stream* s = session_->find(id);
   if (s == nullptr || s->answered) return;
   session_->submit(*s, std::move(head), true);
 }
 
 void Http2Engine::write(int32_t id, std::string chunk) {
-  Stream* s = session_->find(id);
+  Http2Stream* s = session_->find(id);
   if (s == nullptr || chunk.empty()) return;
   if (!s->streaming) {  // the answer to HEAD
     session_->credits.push_back({id, chunk.size()});
     return;
   }
-  s->parts.push_back(std::move(chunk));
+  s->parts.push(std::move(chunk));
   session_->resume(*s);
 }
 
 void Http2Engine::end(int32_t id) {
-  Stream* s = session_->find(id);
+  Http2Stream* s = session_->find(id);
   if (s == nullptr || !s->streaming) return;
   s->ended = true;
   session_->resume(*s);
 }
 
 void Http2Engine::fill(Output& output) {
-  Session& me = *session_;
+  Http2Session& me = *session_;
   std::string frames;
   while (output.bytes + frames.size() < kFillBytes) {
     const uint8_t* data = nullptr;
@@ -605,7 +115,7 @@ void Http2Engine::fill(Output& output) {
 }
 
 void Http2Engine::time_out() {
-  Session& me = *session_;
+  Http2Session& me = *session_;
   if (me.awaits_preface) {
     set_fault("timeout");
     me.dead = true;
@@ -619,21 +129,22 @@ void Http2Engine::time_out() {
 }
 
 void Http2Engine::give_up_room() {
-  Session& me = *session_;
+  Http2Session& me = *session_;
   for (auto& [id, s] : me.streams) {
     if (s->uncovered) me.refuse_body(*s, BodyState::no_room);
   }
+  if (!me.fault.empty()) set_fault(std::exchange(me.fault, {}));
 }
 
 void Http2Engine::drain() {
-  Session& me = *session_;
+  Http2Session& me = *session_;
   if (std::exchange(me.draining, true)) return;
   const int32_t last = nghttp2_session_get_last_proc_stream_id(me.session);
   nghttp2_submit_goaway(me.session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
 bool Http2Engine::finished() const {
-  const Session& me = *session_;
+  const Http2Session& me = *session_;
   if (me.dead) return me.written;
   return nghttp2_session_want_read(me.session) == 0 && nghttp2_session_want_write(me.session) == 0;
 }

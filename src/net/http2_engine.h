@@ -17,6 +17,8 @@
 
 namespace vivace::net {
 
+class Http2Session;
+
 class Http2Engine final : public Engine {
  public:
   static constexpr int kStreamsMax = 100;
@@ -48,10 +50,7 @@ class Http2Engine final : public Engine {
   bool cut_short() const override { return true; }
 
  private:
-  struct Stream;
-  class Session;
-  friend class Session;
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<Http2Session> session_;
 };
 
 }  // namespace vivace::net
