@@ -32,6 +32,11 @@ size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+// U+2028 and U+2029, which JavaScript took for line ends.
+bool is_line_separator(std::string_view character) {
+  return character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9";
+}
+
 bool is_plain(char c) {
   const auto b = static_cast<uint8_t>(c);
   return b >= 0x20 && b < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
@@ -81,6 +86,9 @@ void append_json_string(std::string& out, std::string_view text) {
     if (length == 0) {
       out += "\\ufffd";
       ++at;
+    } else if (is_line_separator(text.substr(at, length))) {
+      out += text[at + 2] == '\xa8' ? "\\u2028" : "\\u2029";
+      at += length;
     } else {
       out.append(text, at, length);
       at += length;
