@@ -47,8 +47,7 @@ Ingest::Ingest(const IngestOptions& options, Store& store, Budget& bodies, const
                                       "Time from a received request to its answer.",
                                       {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10})),
       workers_("ingest", options.threads, kWaitingMax) {
-  const Batch none;
-  count_received(std::string(kSingleTenant), none);  // so that rate() has a zero to begin with
+  counters_of(std::string(kSingleTenant));  // so that rate() has a zero to begin with
   auto& waiting = metrics.gauge("vivace_ingest_waiting", "Requests that wait to be decoded.");
   metrics.on_scrape([this, &waiting] { waiting.Set(static_cast<double>(workers_.waiting())); });
 }
@@ -125,7 +124,11 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
 
 // Counts what came; an error when no span of the request can be stored.
 Result<receive::Outcome> Ingest::verdict(const std::string& tenant, const Batch& batch) {
-  if (!batch.spans.empty() || !batch.rejected.empty()) count_received(tenant, batch);
+  if (batch.spans.empty() && batch.rejected.empty()) return receive::Outcome();
+  const TenantCounters& counters = counters_of(tenant);
+  counters.spans->Increment(static_cast<double>(batch.spans.size() + batch.rejected.size()));
+  counters.bytes->Increment(static_cast<double>(batch.body.size()));
+  counters.truncated->Increment(batch.truncated_attributes);
   auto outcome = outcome_of(batch.rejected_trace_ids, batch.rejected_span_ids);
   if (batch.rejected.empty()) return outcome;
   count_discarded(tenant, "invalid_trace_id", batch.rejected_trace_ids);
@@ -134,16 +137,19 @@ Result<receive::Outcome> Ingest::verdict(const std::string& tenant, const Batch&
   return outcome;
 }
 
-void Ingest::count_received(const std::string& tenant, const Batch& batch) {
-  const Labels labels{{"tenant", tenant}};
-  metrics_.counter("tempo_distributor_spans_received_total", "Spans received.", labels)
-      .Increment(static_cast<double>(batch.spans.size() + batch.rejected.size()));
-  metrics_.counter("tempo_distributor_bytes_received_total", "Bytes of OTLP received.", labels)
-      .Increment(static_cast<double>(batch.body.size()));
-  metrics_
-      .counter("tempo_distributor_attributes_truncated_total",
-               "Attributes whose key or value was cut.", labels)
-      .Increment(batch.truncated_attributes);
+const Ingest::TenantCounters& Ingest::counters_of(const std::string& tenant) {
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_new] = tenants_.try_emplace(tenant);
+  if (is_new) {
+    const Labels labels{{"tenant", tenant}};
+    at->second = {.spans = &metrics_.counter("tempo_distributor_spans_received_total",
+                                             "Spans received.", labels),
+                  .bytes = &metrics_.counter("tempo_distributor_bytes_received_total",
+                                             "Bytes of OTLP received, decompressed.", labels),
+                  .truncated = &metrics_.counter("tempo_distributor_attributes_truncated_total",
+                                                 "Attributes whose key or value was cut.", labels)};
+  }
+  return at->second;
 }
 
 void Ingest::count_discarded(const std::string& tenant, const char* reason, size_t spans) {

@@ -9,7 +9,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <map>
+#include <mutex>
+#include <string>
 
 #include "base/budget.h"
 #include "base/clock.h"
@@ -43,9 +45,14 @@ class Ingest {
     Counter* accepted_spans;
     Counter* refused_spans;
   };
+  struct TenantCounters {
+    Counter* spans;
+    Counter* bytes;
+    Counter* truncated;
+  };
   void process(receive::Received received, receive::Done done, const Counters& counters);
   Result<receive::Outcome> verdict(const std::string& tenant, const Batch& batch);
-  void count_received(const std::string& tenant, const Batch& batch);
+  const TenantCounters& counters_of(const std::string& tenant);
   void count_discarded(const std::string& tenant, const char* reason, size_t spans);
 
   const IngestOptions options_;
@@ -54,6 +61,8 @@ class Ingest {
   const Clock& clock_;
   Metrics& metrics_;
   Histogram& push_seconds_;
+  std::mutex mutex_;                               // guards the next
+  std::map<std::string, TenantCounters> tenants_;  // nodes never move
   Workers workers_;
 };
 
