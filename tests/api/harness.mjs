@@ -245,13 +245,28 @@ export class Vivace {
     return how;
   }
 
+  // A request; when the process has died, the error says how.
+  async ask(options) {
+    const child = this.child;
+    try {
+      return await request(options);
+    } catch (error) {
+      await Promise.race([this.ended, pause(100)]);
+      const how = child?.exitCode ?? child?.signalCode ?? null;
+      if (this.child !== child || how === null) throw error;
+      throw new Error(`${error.message}; the server ended: ${how}\n${this.stderr}`, {
+        cause: error,
+      });
+    }
+  }
+
   get(where, options = {}) {
-    return request({ port: this.httpPort, path: where, agent: this.agent, ...options });
+    return this.ask({ port: this.httpPort, path: where, agent: this.agent, ...options });
   }
 
   // POSTs an OTLP/HTTP protobuf body. {gzip, headers, path, method, agent}
   push(body, { gzip = false, headers = {}, path: where = '/v1/traces', ...rest } = {}) {
-    return request({
+    return this.ask({
       port: this.otlpPort,
       path: where,
       method: 'POST',
