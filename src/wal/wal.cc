@@ -62,6 +62,7 @@ void Wal::stop() {
 void Wal::append(WalRecord record, Done done) {
   Pending pending{std::move(record), std::move(done)};
   if (!queue_.push(std::move(pending))) {
+    // A refused push leaves the value as it was. NOLINTNEXTLINE(bugprone-use-after-move)
     pending.done(fail(Code::unavailable, "the log is closed"));
   }
 }
