@@ -10,7 +10,7 @@ import { LoadClient, judge } from './load.mjs';
 import { flatten } from './proto.mjs';
 
 const kRounds = Number(process.env.DURABLE_ROUNDS ?? 5);
-const kClients = 4;
+const kClients = 6;
 const seed = seedOf();
 const random = new Random(seed);
 
@@ -28,7 +28,7 @@ const tracesOf = (requests) => new Set(requests.flatMap((r) => r.spans.map((s) =
 
 // Load from several clients, `end()` in the middle of it; the clients.
 async function loadUntil(end, milliseconds) {
-  const clients = Array.from({ length: kClients }, () => new LoadClient(server, random.next()));
+  const clients = Array.from({ length: kClients }, () => new LoadClient(server, random.next()).prepare(150));
   let stopped = false;
   const running = Promise.all(clients.map((c) => c.run(() => stopped)));
   await Promise.race([pause(milliseconds), running]);

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
 import { around, int, newSpanId, newTraceId, span, text } from './data.mjs';
 import { Vivace, kProtobuf, kViews } from './harness.mjs';
-import { request } from './http.mjs';
+import { keepAlive, request } from './http.mjs';
 import { assertRefused, assertStored, assertSuccess, hexOf, one } from './ingest.mjs';
 import { ExportResponse, decode, encodeRequest } from './proto.mjs';
 
@@ -75,6 +75,27 @@ describe('good requests', () => {
     for (const body of [first, first, wider, wider]) assertSuccess(await server.push(body));
     assertSuccess(await server.push(wider, { gzip: true }));
     await assertStored(server, { id: hexOf(spans[0].traceId), resourceSpans: around(spans) });
+  });
+
+  test('the same spans on many connections at once: each once', async () => {
+    const traceId = newTraceId();
+    const spans = Array.from({ length: 50 }, () => span({ traceId }));
+    const bodies = Array.from({ length: 16 }, (_, i) => encodeRequest(around(spans.slice(i >> 1))));
+    const agent = keepAlive(16);
+    const answers = await Promise.all(bodies.map((body) => server.push(body, { agent })));
+    agent.destroy();
+    for (const answer of answers) assertSuccess(answer);
+    await assertStored(server, { id: hexOf(traceId), resourceSpans: around(spans) });
+  });
+
+  test('a request of 15 MiB', async () => {
+    const traceId = newTraceId();
+    const fill = text('fill', 'f'.repeat(2000));
+    const resourceSpans = around(
+      Array.from({ length: 7500 }, () => span({ traceId, attributes: [fill] })),
+    );
+    assertSuccess(await server.push(encodeRequest(resourceSpans)));
+    await assertStored(server, { id: hexOf(traceId), resourceSpans });
   });
 
   test('a span sent twice within one request is there once', async () => {

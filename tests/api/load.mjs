@@ -8,15 +8,22 @@ export class LoadClient {
   constructor(server, seed) {
     this.server = server;
     this.random = new Random(seed);
+    this.ready = [];
     this.requests = []; // {body, gzip, spans: [{trace, text}], acked, lost}
     this.shared = this.random.id(16); // a trace that grows over many requests
+  }
+
+  // Makes requests ahead, so that the load itself is as fast as the server.
+  prepare(count) {
+    this.ready = Array.from({ length: count }, () => this.make());
+    return this;
   }
 
   // Sends one request after the other until `stopped()` or until the connection breaks.
   async run(stopped) {
     const agent = keepAlive(1);
     while (!stopped()) {
-      const request = this.make();
+      const request = this.ready.pop() ?? this.make();
       this.requests.push(request);
       try {
         const answer = await this.send(request, agent);
