@@ -20,6 +20,10 @@ using Views = std::vector<std::string_view>;
 constexpr uint32_t bytes_field(uint32_t field) { return proto_key(field, Wire::bytes); }
 constexpr uint32_t varint_field(uint32_t field) { return proto_key(field, Wire::varint); }
 
+constexpr bool is_nested(ValueType type) {
+  return type == ValueType::array || type == ValueType::map;
+}
+
 // Cuts to at most `limit` bytes without splitting a UTF-8 sequence.
 std::string_view cut(std::string_view text, size_t limit) {
   size_t end = limit;
@@ -367,6 +371,7 @@ class OtlpDecoder {
       }
     }
     if (!in.ok()) return refuse(in.error());
+    if (is_nested(value.type) && pieces_.size() > 1) value.text = join_pieces();
     const size_t limit = options_.attribute_bytes_max;
     if (may_cut && limit > 0) {
       const bool long_key = key.size() > limit;
@@ -379,7 +384,8 @@ class OtlpDecoder {
     return true;
   }
 
-  // AnyValue: what is set last wins, but pieces of one array or map are joined.
+  // AnyValue: what is set last wins. Depth 0 is an attribute's value, below it are the elements of
+  // arrays and maps, which are only checked: their bytes are kept as they came.
   bool any_value(std::string_view bytes, Value& out, int depth) {
     ProtoReader in(bytes);
     while (in.next()) {
@@ -397,10 +403,10 @@ class OtlpDecoder {
           out = {.type = ValueType::real, .bits = in.fixed64(), .text = {}};
           break;
         case bytes_field(5):
-          join(ValueType::array, in.bytes(), out);
+          if (!nested({.type = ValueType::array, .text = in.bytes()}, out, depth)) return false;
           break;
         case bytes_field(6):
-          join(ValueType::map, in.bytes(), out);
+          if (!nested({.type = ValueType::map, .text = in.bytes()}, out, depth)) return false;
           break;
         case bytes_field(7):
           out = {.type = ValueType::bytes, .text = in.bytes()};
@@ -409,22 +415,28 @@ class OtlpDecoder {
           in.skip_unknown(7);
       }
     }
-    if (!in.ok()) return refuse(in.error());
+    return in.ok() || refuse(in.error());
+  }
+
+  // An array or map, or a piece of the one before it: protobuf joins them. Pieces are gathered and
+  // joined once, when all are there: a join a piece would be quadratic in time and memory.
+  bool nested(const Value& piece, Value& out, int depth) {
+    if (depth == 0) {
+      if (out.type != piece.type) pieces_.clear();
+      pieces_.push_back(piece.text);
+    }
+    out = piece;
     return check_nested(out, depth);
   }
 
-  void join(ValueType type, std::string_view piece, Value& out) {
-    if (out.type == type && !out.text.empty()) {
-      std::string whole(out.text);
-      whole += piece;
-      piece = batch_.joined.emplace_back(std::move(whole));
-    }
-    out = {.type = type, .text = piece};
+  std::string_view join_pieces() {
+    std::string whole;
+    for (const std::string_view piece : pieces_) whole += piece;
+    return batch_.joined.emplace_back(std::move(whole));
   }
 
   // Walks arrays and maps, so that whoever reads them later need not expect nonsense.
   bool check_nested(const Value& value, int depth) {
-    if (value.type != ValueType::array && value.type != ValueType::map) return true;
     if (depth >= kNestingMax) {
       return refuse(fmt::format("value nested more than {} deep", kNestingMax));
     }
@@ -507,6 +519,7 @@ class OtlpDecoder {
   std::string error_;
   Views events_;  // of the span being read
   Views links_;
+  Views pieces_;  // of the array or map that is the value of the attribute being read
   uint32_t span_ordinal_ = 0;
   uint32_t resource_ordinal_ = 0;
   uint32_t scope_ordinal_ = 0;
