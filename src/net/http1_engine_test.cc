@@ -20,6 +20,14 @@ std::string undated(std::string text) {
   return text;
 }
 
+// Whether a body is invited depends on whether it is there already.
+std::string uninvited(std::string text) {
+  const std::string invitation = "HTTP/1.1 100 Continue\r\n\r\n";
+  const size_t at = text.find(invitation);
+  if (at != std::string::npos) text.erase(at, invitation.size());
+  return text;
+}
+
 std::optional<Response> echo(const Request& q) {
   return Response{.body = q.method + " " + q.path + " " + q.body};
 }
@@ -48,10 +56,10 @@ std::string play_split(std::string_view bytes, unsigned seed, size_t longest,
 }
 
 void expect_same_at_any_split(const std::string& bytes, const Limits& limits = {}) {
-  const std::string whole = play(bytes, limits);
-  ASSERT_EQ(play_split(bytes, 0, 1, limits), whole);
+  const std::string whole = uninvited(play(bytes, limits));
+  ASSERT_EQ(uninvited(play_split(bytes, 0, 1, limits)), whole);
   for (unsigned seed = 1; seed <= 60; seed++) {
-    ASSERT_EQ(play_split(bytes, seed, 1 + seed % 50, limits), whole) << "seed " << seed;
+    ASSERT_EQ(uninvited(play_split(bytes, seed, 1 + seed % 50, limits)), whole) << "seed " << seed;
   }
 }
 
@@ -63,11 +71,11 @@ TEST(Http1Engine, AnswersARequest) {
 
 TEST(Http1Engine, AnyConversationIsTheSameAtAnySplit) {
   const std::string host = " HTTP/1.1\r\nHost: x\r\n";
-  expect_same_at_any_split(
+  const std::string all =
       "\r\nGET /1" + host + "\r\n" + "POST /2" + host + "Content-Length: 11\r\n\r\nhello world" +
       "POST /3" + host +
       "Transfer-Encoding: chunked\r\n\r\n"
-      "5;ext=\"a;b\\\"c\";x\r\nhello\r\n00b ; y\r\n brave world\r\n0;last\r\nTrailer: t\r\nMore: "
+      "5;ext=\"a;b\\\"c\";x\r\nhello\r\n00c ; y\r\n brave world\r\n0;last\r\nTrailer: t\r\nMore: "
       "u\r\n\r\n" +
       "POST /4" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + "HEAD /5" + host + "\r\n" +
       "POST /6" + host + "Content-Length: 0\r\n\r\n" +
@@ -75,7 +83,14 @@ TEST(Http1Engine, AnyConversationIsTheSameAtAnySplit) {
       "OPTIONS *" +
       host + "\r\n" + "PUT /8" + host +
       "Expect: 100-continue\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc" + "GET /never" +
-      host + "\r\n");
+      host + "\r\n";
+  expect_same_at_any_split(all);
+  const std::string whole = play(all);
+  for (const char* part :
+       {"POST /3 hello brave world", "POST /4 ", "GET /7?q", "OPTIONS * ", "PUT /8 abc"}) {
+    EXPECT_THAT(whole, HasSubstr(part));
+  }
+  EXPECT_THAT(whole, Not(HasSubstr("never")));
 }
 
 TEST(Http1Engine, BadConversationsAreTheSameAtAnySplit) {

@@ -1,4 +1,5 @@
 // The engine over an Http2Session: takes what the session's callbacks noted, and submits answers.
+// Like the session it runs on the connection's io thread and does no I/O.
 #include "net/http2_engine.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// nghttp2's session and our streams: see the header. First the callbacks, then what they note.
+// nghttp2's session and our streams: see the header. First the callbacks, then what they note. A
+// callback only notes; streams are freed between calls into nghttp2, never inside one.
 #include "net/http2_session.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Small pieces of HTTP's text: see the header. Tables and appends; nothing here can fail.
+// Small pieces of HTTP's text: see the header. Tables and appends; nothing here can fail, and
+// nothing allocates but the strings that are appended to.
 #include "net/http_text.h"
 
 #include <array>

@@ -1,4 +1,5 @@
 // Small pieces of HTTP's text that the engines share: case, lists of tokens, status lines, dates.
+// Pure functions; any thread.
 #pragma once
 
 #include <cstddef>

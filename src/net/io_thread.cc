@@ -1,4 +1,5 @@
-// One io thread: see the header.
+// One io thread: see the header. The loop runs until the server stops; what escapes a handler is
+// logged and ends that call alone.
 #include "net/io_thread.h"
 
 #include <algorithm>

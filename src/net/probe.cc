@@ -1,4 +1,5 @@
-// A blocking GET over one socket; only the status line of the answer is read.
+// A blocking GET over one socket; only the status line of the answer is read. Called by main before
+// anything else runs, so it may block and needs no io thread.
 #include "net/probe.h"
 
 #include <charconv>

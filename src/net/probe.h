@@ -1,4 +1,5 @@
-// A client for one purpose: `vivace -health` asks a running instance whether it is ready.
+// A client for one purpose: `vivace -health`, in a container's health check, asks a running
+// instance whether it is ready. Called by main, on its thread, in a process that does nothing else.
 #pragma once
 
 #include <string>
