@@ -1,4 +1,5 @@
-// Vivace: flags -> config -> App, until a signal says stop.
+// Vivace: flags -> config -> App, until a signal says stop. The first signal stops in order, a
+// second one ends the process at once; while the log is replayed the first one does, too.
 #include <atomic>
 #include <csignal>
 #include <cstdio>

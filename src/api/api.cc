@@ -1,4 +1,6 @@
-// The route table, and the answers that need no store.
+// The route table, and the answers that need no store: readiness, own metrics, build info. A
+// request is matched by its path alone, because Tempo's query endpoints take any method; what is a
+// query is checked (tenant, phase) on the io thread and moved to a worker.
 #include "api/api.h"
 
 #include <fmt/format.h>

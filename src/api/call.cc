@@ -1,4 +1,7 @@
-// Answering, counting, logging.
+// Answering, counting, logging: what every answer of the query API has in common. Small bodies
+// leave whole, with gzip if the client takes it; long ones leave while they are made, so that a
+// trace of a million spans costs a megabyte here. Runs on io threads for cheap answers, on workers
+// for queries.
 #include "api/call.h"
 
 #include <fmt/format.h>

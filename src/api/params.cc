@@ -1,4 +1,5 @@
-// Parsing with Go's words: clients know these messages.
+// Parameters as Tempo parses them, refused with Go's words, because clients show and match these
+// messages. Pure functions; any thread.
 #include "api/params.h"
 
 #include <algorithm>

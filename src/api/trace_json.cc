@@ -1,4 +1,7 @@
-// Members come in the order of the messages' declarations; each helper writes its own comma.
+// Protobuf's JSON mapping, written by hand: members come in the order of the messages'
+// declarations, and each helper writes its own comma by looking at what stands before it. Arrays
+// and maps, which are kept as protobuf, are walked with the pull reader; their depth was bounded
+// when they came in.
 #include "api/trace_json.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,6 @@
-// One function a message; field numbers of trace/v1, common/v1 and resource/v1.
+// OTLP messages, one function each; field numbers of trace/v1, common/v1 and resource/v1. A trace
+// is encoded in pieces (Pieces), each a ResourceSpans message of its own, which protobuf lets us
+// send one behind the other.
 #include "api/trace_proto.h"
 
 #include <protozero/pbf_writer.hpp>

@@ -1,4 +1,6 @@
-// The four forms of a trace: v1 and v2, JSON and protobuf.
+// The four forms of a trace: v1 and v2, JSON and protobuf. All of them read one row after the other
+// and send as they go. In v2 protobuf the trace is a field whose length comes first, so it is
+// encoded twice: once to measure, once to send.
 #include "api/traces.h"
 
 #include <fmt/format.h>

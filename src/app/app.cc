@@ -1,4 +1,5 @@
-// Parts in the order of the road; destroyed in the opposite order.
+// Parts in the order of the road; destroyed in the opposite order, after `stop` has ended all
+// threads. Memory is shared out here, once, from what the machine or its cgroup allows.
 #include "app/app.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
-// Decode, verdict, admission; the store does the rest and answers through us.
+// Decode, verdict, admission; the store does the rest and answers through us. Runs on the ingest
+// threads, one request at a time each; what a request holds (its body, the decoded batch) is
+// counted in the budget for bodies until it is in the head.
 #include "app/ingest.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,6 @@
-// Reads /proc and /sys/fs/cgroup. A file that is not there means: no limit.
+// Reads /proc and /sys/fs/cgroup, the only files outside storage/ that the running program looks
+// at. A file that is not there means: no limit. Limits are read once, at start; usage at each
+// scrape.
 #include "app/machine.h"
 
 #include <algorithm>

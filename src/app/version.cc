@@ -1,4 +1,5 @@
-// The build passes VIVACE_VERSION and VIVACE_REVISION.
+// The build passes VIVACE_VERSION (of CMake's project) and VIVACE_REVISION (of the checkout that
+// was configured).
 #include "app/version.h"
 
 #include <fmt/format.h>

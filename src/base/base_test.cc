@@ -83,9 +83,9 @@ TEST(Log, QuotesWhatLogfmtCannotHoldBare) {
 }
 
 TEST(Log, JsonIsOneObjectALine) {
-  EXPECT_EQ(
-      log::render(log::Format::json, log::Level::info, 0, "a.cc:1", "m", {{"k", "v\x01"}}),
-      R"({"level":"info","ts":"1970-01-01T00:00:00.000000000Z","caller":"a.cc:1","msg":"m","k":"v\u0001"})");
+  EXPECT_EQ(log::render(log::Format::json, log::Level::info, 0, "a.cc:1", "m", {{"k", "v\x01"}}),
+            R"({"level":"info","ts":"1970-01-01T00:00:00.000000000Z","caller":"a.cc:1",)"
+            R"("msg":"m","k":"v\u0001"})");
 }
 
 TEST(Metrics, SameNameAndLabelsAreTheSameCounter) {

@@ -1,4 +1,5 @@
-// The machine's clocks.
+// The machine's clocks, by way of std::chrono. The only place but the log and the socket timers
+// that asks what time it is.
 #include "base/clock.h"
 
 #include <chrono>

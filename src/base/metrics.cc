@@ -1,4 +1,5 @@
-// A thin layer over prometheus-cpp's registry and text serializer.
+// A thin layer over prometheus-cpp's registry and text serializer. The registry merges, so that
+// asking twice for one family is fine.
 #include "base/metrics.h"
 
 #include <prometheus/text_serializer.h>

@@ -1,4 +1,5 @@
-// Names of codes, and the end of the process on a broken invariant.
+// Names of codes, and the end of the process on a broken invariant: a line on stderr and a core
+// file, because going on with wrong state could lose what was acked.
 #include "base/result.h"
 
 #include <cstdio>

@@ -1,4 +1,5 @@
-// Threads around a queue.
+// Threads around a queue. An exception that escapes a task is a bug, but one request's bug: it is
+// logged, and the thread lives on.
 #include "base/workers.h"
 
 #include <exception>

@@ -1,4 +1,5 @@
-// Look-ups with the schema's defaults, and the rendering of problems; see settings.h.
+// Look-ups with the schema's defaults, and the rendering of problems; see settings.h. Used while
+// the configuration is loaded, from one thread.
 #include "config/settings.h"
 
 #include <fmt/format.h>

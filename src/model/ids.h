@@ -1,4 +1,5 @@
 // Trace and span ids: opaque bytes on the wire, integers in memory. An all-zero id means "none".
+// Both compare as their bytes in wire order, which is the order that answers show.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// Tenant names: part of folder names, labels and log records, so they are checked before use.
+// Tenant names: part of folder names, labels and log records, so they are checked before use. The
+// rules are Tempo's (configuration contract, section 8).
 #pragma once
 
 #include <string_view>

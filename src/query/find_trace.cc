@@ -1,4 +1,5 @@
-// Gather, order, drop repeats, group, part shared ids.
+// Gather, order, drop repeats, part shared ids, group: in this order, each over the whole trace.
+// All works on 40-byte references to rows; spans are read only when a writer asks for them.
 #include "query/find_trace.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The checks and the answers; what happens to the body is the sink's matter.
+// The checks and the answers of OTLP over HTTP; what happens to the body is the sink's matter. Runs
+// on io threads: nothing here looks at more than the head of a request.
 #include "receive/otlp_http.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
-// The disk in memory: two images of every file and of the name table, current and synced.
+// The disk in memory: two images of every file and of the name table, current and synced. A sync
+// copies the sectors that differ; a power cut decides for each sector and name what had reached the
+// disk.
 #include "storage/fault_storage.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Storage on the local disk, straight on the POSIX calls. Stateless; any thread.
+// Storage on the local disk, straight on the POSIX calls. Stateless but for the files it opens; any
+// thread. Errors name the call, the path and the system's reason.
 #pragma once
 
 #include "storage/storage.h"

@@ -1,4 +1,5 @@
-// The same promises on the real disk and on the disk in memory, and what the latter forgets.
+// The same promises on the real disk and on the disk in memory, and what the latter forgets when it
+// loses power.
 #include <cstdlib>
 #include <filesystem>
 

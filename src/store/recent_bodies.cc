@@ -1,4 +1,5 @@
-// A map and the order of its entries.
+// A map and the order of its entries, by which the oldest leave when there are too many. A lock is
+// fine here: it is held for one look-up a request.
 #include "store/recent_bodies.h"
 
 namespace vivace {

@@ -1,4 +1,5 @@
-// Admission, the head thread, and replay.
+// Admission, the head thread, and replay. Whatever thread a step runs on, batches go through the
+// log and into the heads in one order, that of their positions in the log.
 #include "store/store.h"
 
 #include <fmt/format.h>

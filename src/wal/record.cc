@@ -1,4 +1,5 @@
-// The record's head, byte by byte as FORMAT.md draws it.
+// The record's head, byte by byte as FORMAT.md draws it. Encoding and decoding stand side by side,
+// so that a change to one is seen beside the other.
 #include "wal/record.h"
 
 #include "base/bytes.h"

@@ -1,4 +1,5 @@
-// Reads segments back. All offsets are file offsets; LSN = base + offset.
+// Reads segments back: walks the records, and where one does not verify, decides between a torn
+// tail and damage. All offsets are file offsets; LSN = base + offset.
 #include "wal/segment.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// gzip (RFC 1952) in whole buffers, over libdeflate. Any thread; contexts are kept per thread.
+// Content encodings in whole buffers: gzip (RFC 1952) over libdeflate. Any thread; contexts are
+// kept per thread, because making one costs more than a small body.
 #pragma once
 
 #include <cstdint>

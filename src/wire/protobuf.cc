@@ -1,4 +1,5 @@
-// The slow paths of the protobuf reader: long varints and skipping.
+// The slow paths of the protobuf reader: long varints and skipping. The fast ones are inline in the
+// header.
 #include "wire/protobuf.h"
 
 namespace vivace {
