@@ -24,6 +24,11 @@ constexpr bool is_nested(ValueType type) {
   return type == ValueType::array || type == ValueType::map;
 }
 
+// Attributes, events and links that a body may hold: real ones take more bytes than this, but empty
+// ones take two, and would become twenty times that in memory.
+constexpr size_t kItemBytesMin = 8;
+constexpr size_t kItemsFree = 100'000;
+
 // Cuts to at most `limit` bytes without splitting a UTF-8 sequence.
 std::string_view cut(std::string_view text, size_t limit) {
   size_t end = limit;
@@ -34,7 +39,10 @@ std::string_view cut(std::string_view text, size_t limit) {
 class OtlpDecoder {
  public:
   OtlpDecoder(Batch& batch, BatchBuilder& builder, const DecodeOptions& options)
-      : batch_(batch), builder_(builder), options_(options) {
+      : batch_(batch),
+        builder_(builder),
+        options_(options),
+        items_left_(batch.body.size() / kItemBytesMin + kItemsFree) {
     builder_.begin(batch);
   }
 
@@ -89,7 +97,10 @@ class OtlpDecoder {
       if (!any_scope && !scope_spans(old, index)) return false;
     }
     batch_.resources[index].schema_url = schema_url;
-    return read_resource(resource, batch_.resources[index]);
+    if (!read_resource(resource, batch_.resources[index])) return false;
+    // Nobody refers to one without spans, and millions of them fit into a body.
+    if (batch_.spans.empty() || batch_.spans.back().resource != index) batch_.resources.pop_back();
+    return true;
   }
 
   bool read_resource(const Views& pieces, BatchResource& out) {
@@ -144,7 +155,9 @@ class OtlpDecoder {
     if (!in.ok()) return refuse(in.error());
     ++scope_ordinal_;
     batch_.scopes[index].schema_url = schema_url;
-    return read_scope(scope, batch_.scopes[index]);
+    if (!read_scope(scope, batch_.scopes[index])) return false;
+    if (batch_.spans.empty() || batch_.spans.back().scope != index) batch_.scopes.pop_back();
+    return true;
   }
 
   bool read_scope(const Views& pieces, BatchScope& out) {
@@ -239,12 +252,14 @@ class OtlpDecoder {
           out.dropped_attributes = static_cast<uint32_t>(in.varint());
           break;
         case bytes_field(11):
+          if (!count_item()) return false;
           events_.push_back(in.bytes());
           break;
         case varint_field(12):
           out.dropped_events = static_cast<uint32_t>(in.varint());
           break;
         case bytes_field(13):
+          if (!count_item()) return false;
           links_.push_back(in.bytes());
           break;
         case varint_field(14):
@@ -355,6 +370,7 @@ class OtlpDecoder {
 
   // KeyValue. Keys and strings are cut where `may_cut` says so.
   bool attribute(std::string_view bytes, bool may_cut) {
+    if (!count_item()) return false;
     std::string_view key;
     Value value;
     ProtoReader in(bytes);
@@ -505,6 +521,12 @@ class OtlpDecoder {
     return false;
   }
 
+  bool count_item() {
+    if (items_left_ == 0) return refuse("too many empty attributes, events or links");
+    --items_left_;
+    return true;
+  }
+
   bool refuse(std::string_view what) {
     if (error_.empty()) {
       error_ = fmt::format("resource_spans[{}].scope_spans[{}].spans[{}]: {}", resource_ordinal_,
@@ -516,6 +538,7 @@ class OtlpDecoder {
   Batch& batch_;
   BatchBuilder& builder_;
   const DecodeOptions& options_;
+  size_t items_left_;
   std::string error_;
   Views events_;  // of the span being read
   Views links_;
@@ -539,8 +562,10 @@ Result<std::unique_ptr<Batch>> decode_otlp(std::string body, const DecodeOptions
 Result<std::unique_ptr<Batch>> decode_received(ContentEncoding encoding, std::string_view received,
                                                size_t bytes_max, const DecodeOptions& options) {
   switch (encoding) {
-    case ContentEncoding::identity: return decode_otlp(std::string(received), options);
-    case ContentEncoding::gzip: return decode_otlp(TRY(gunzip(received, bytes_max)), options);
+    case ContentEncoding::identity:
+      return decode_otlp(std::string(received), options);
+    case ContentEncoding::gzip:
+      return decode_otlp(TRY(gunzip(received, bytes_max)), options);
   }
   return fail(Code::unimplemented, "unknown content encoding");
 }

@@ -3,7 +3,8 @@
 //
 // What is refused as a whole (Code::invalid_argument, with the path of the field): bytes that are
 // not protobuf, known fields with another wire type, ids of a length other than 0 or the right one,
-// values nested more than kNestingMax deep. What is refused alone: a span whose trace id or span id
+// values nested more than kNestingMax deep, more attributes, events and links than a body of that
+// size can hold unless they are empty. What is refused alone: a span whose trace id or span id
 // is empty or zero; its ordinal goes into Batch::rejected. Unknown fields are passed over.
 //
 // Cost: about one hash a string and one comparison a key; no allocation a span. Any thread.
