@@ -1,5 +1,6 @@
-// gzip against zlib as the other side, with every byte cut and every bit flipped; and how much
-// memory a hostile body makes us take, counted at operator new.
+// gzip against zlib as the other side: all that zlib can write is read, and every cut and every
+// flipped bit is noticed. How much memory a hostile body makes us take is counted at operator new,
+// which this file replaces for the whole of wire_test.
 #include "wire/compression.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// JSON's pieces byte for byte, and UTF-8 against a decoder that computes code points instead of
-// comparing ranges of bytes.
+// JSON's pieces byte for byte, as Go's encoder writes them, and what no reader of JSON would take:
+// numbers that are none, text that is no UTF-8. UTF-8 is compared with a decoder that computes code
+// points, where the code compares ranges of bytes.
 #include "wire/json.h"
 
 #include <array>
