@@ -24,7 +24,7 @@ uint32_t Dictionary::intern(HeadMemory& memory, std::string_view text, uint64_t 
   texts_.append(memory, memory.store_text(text));
   if (count + 1 >= kTextsMax && asked_ < uint64_t{count} * 2) {
     interning_ = false;
-    table_ = {};
+    table_ = std::vector<Slot>();  // not {}, which would keep the room
   }
   return count;
 }
