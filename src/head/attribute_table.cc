@@ -1,9 +1,21 @@
-// Columns and shapes of a head's attributes.
+// Columns and shapes of a head's attributes. The writer translates each shape of a batch once into
+// a list of columns, then appends value by value. A reader goes the other way: from the row's shape
+// to its columns, and by binary search to the row's place in each.
 #include "head/attribute_table.h"
 
 #include <algorithm>
 
 namespace vivace {
+namespace {
+
+// In a column, or in the overflow list, beside texts.
+int64_t value_bytes(ValueType type, bool overflow) {
+  if (overflow) return AttributeTable::kAttributeBytesMax;
+  if (type == ValueType::empty) return sizeof(uint32_t);
+  return sizeof(uint32_t) + (is_text(type) ? sizeof(uint32_t) : sizeof(uint64_t));
+}
+
+}  // namespace
 
 void AttributeTable::begin_batch(const Batch& batch) {
   known_.assign(batch.shapes.size(), Known());
@@ -31,6 +43,7 @@ void AttributeTable::append(HeadMemory& memory, const Batch& batch, const Attrib
     column.rows.append(memory, row);  // last: it makes the value visible
   }
   shapes_.append(memory, known.shape_plus_1 - 1);
+  memory.use(kOwnerBytes + known.value_bytes);
 }
 
 const AttributeTable::Known& AttributeTable::know(HeadMemory& memory, const Batch& batch,
@@ -51,6 +64,7 @@ const AttributeTable::Known& AttributeTable::know(HeadMemory& memory, const Batc
     target.key = from.key;
     const uint32_t column = column_of(memory, batch.keys[from.key], from.type);
     if (column != kOverflow) target.column = owned_columns_[column].get();
+    known.value_bytes += value_bytes(from.type, column == kOverflow);
     shape = child(memory, shape, column);
   }
   known.shape_plus_1 = shape + 1;
@@ -62,6 +76,7 @@ uint32_t AttributeTable::child(HeadMemory& memory, uint32_t node, uint32_t colum
   const auto [at, is_new] = children_.try_emplace(uint64_t{node} << 32 | column, nodes_.size());
   if (is_new) {
     nodes_.append(memory, {.parent = node, .column = column, .depth = nodes_[node].depth + 1});
+    memory.use(kShapeBytesMax);
   }
   return at->second;
 }
@@ -75,6 +90,7 @@ uint32_t AttributeTable::column_of(HeadMemory& memory, const BatchKey& key, Valu
   auto column = std::make_unique<AttributeColumn>();
   column->key = read_text(memory.store_text(key.text));
   column->type = type;
+  memory.use(kColumnBytes + int64_t{sizeof(AttributeColumn*)});
   by_key.emplace(column->key, number);
   columns_.append(memory, column.get());
   owned_columns_.push_back(std::move(column));
@@ -84,7 +100,7 @@ uint32_t AttributeTable::column_of(HeadMemory& memory, const BatchKey& key, Valu
 void AttributeTable::append_overflow(HeadMemory& memory, const BatchKey& key,
                                      const BatchAttribute& attribute) {
   const Value& value = attribute.value;
-  overflow_keys_.append(memory, overflow_texts_.intern(memory, key.text, key.hash));
+  overflow_keys_.append(memory, overflow_names_.intern(memory, key.text, key.hash));
   overflow_types_.append(memory, static_cast<uint8_t>(value.type));
   overflow_values_.append(memory, is_text(value.type)
                                       ? overflow_texts_.intern(memory, value.text, attribute.hash)
@@ -93,7 +109,7 @@ void AttributeTable::append_overflow(HeadMemory& memory, const BatchKey& key,
 
 AttributeView AttributeTable::read_overflow(uint32_t at) const {
   AttributeView out;
-  out.key = overflow_texts_[overflow_keys_[at]];
+  out.key = overflow_names_[overflow_keys_[at]];
   out.value.type = static_cast<ValueType>(overflow_types_[at]);
   if (is_text(out.value.type)) {
     out.value.text = overflow_texts_[static_cast<uint32_t>(overflow_values_[at])];
@@ -147,16 +163,6 @@ void AttributeTable::read(uint32_t row, std::vector<AttributeView>& out) const {
       attribute.value.bits = column.numbers[at];
     }
   }
-}
-
-int64_t AttributeTable::table_bytes() const {
-  constexpr int64_t kEdgeBytes = 24;  // of a flat map's slot, with its share of free ones
-  int64_t bytes = overflow_texts_.table_bytes();
-  bytes += static_cast<int64_t>(children_.size()) * kEdgeBytes;
-  for (const auto& column : owned_columns_) {
-    bytes += static_cast<int64_t>(sizeof(AttributeColumn)) + column->dictionary.table_bytes();
-  }
-  return bytes;
 }
 
 }  // namespace vivace

@@ -41,6 +41,13 @@ class AttributeTable {
  public:
   static constexpr uint32_t kColumnsMax = 1024;
 
+  // What appending takes at the most, beside the bytes of texts: an owner, each attribute (and
+  // Dictionary::kTextBytesMax if it is a text), each shape and each key and type that may be new.
+  static constexpr int64_t kOwnerBytes = 4;
+  static constexpr int64_t kAttributeBytesMax = 17;
+  static constexpr int64_t kShapeBytesMax = 52;
+  static constexpr int64_t kColumnBytesMax = 1280;
+
   // Forgets which shapes of the last batch are known; before the first append of each batch.
   void begin_batch(const Batch& batch);
 
@@ -52,17 +59,20 @@ class AttributeTable {
   // Fills `out` with the attributes of an owner, in the order they were sent.
   void read(uint32_t row, std::vector<AttributeView>& out) const;
 
-  // Beyond what HeadMemory counts.
-  int64_t table_bytes() const;
-
  private:
   static constexpr uint32_t kOverflow = UINT32_MAX;
+  static constexpr int64_t kEdgeBytes = 40;  // of a flat map's slot, with its share of free ones
+  // The first chunks of a column, which are set aside for 16 values, and its place in the maps.
+  static constexpr int64_t kColumnBytes = sizeof(AttributeColumn) + 640;
 
   struct Shape {  // a node of this table's own trie; the root is implied as number 0
     uint32_t parent = 0;
     uint32_t column = 0;  // or kOverflow
     uint32_t depth = 0;
   };
+  static_assert(kShapeBytesMax == sizeof(Shape) + kEdgeBytes);
+  static_assert(kColumnBytesMax >=
+                kColumnBytes + int64_t{sizeof(AttributeColumn*)} + Dictionary::kTextBytesMax);
   struct EdgeHash {
     using is_avalanching = void;
     size_t operator()(uint64_t key) const { return mix64(key); }
@@ -75,6 +85,7 @@ class AttributeTable {
   struct Known {  // what a shape of the current batch means here
     uint32_t shape_plus_1 = 0;
     uint32_t first_target = 0;
+    int64_t value_bytes = 0;  // of an owner with this shape
   };
 
   const Known& know(HeadMemory& memory, const Batch& batch, const AttributeRun& run);
@@ -89,9 +100,10 @@ class AttributeTable {
 
   // Overflow, by ascending row.
   Chunked<uint32_t> overflow_rows_;
-  Chunked<uint32_t> overflow_keys_;  // into overflow_texts_
+  Chunked<uint32_t> overflow_keys_;  // into overflow_names_
   Chunked<uint8_t> overflow_types_;
   Chunked<uint64_t> overflow_values_;  // bits, or a code into overflow_texts_
+  Dictionary overflow_names_{Dictionary::Looking::for_ever};
   Dictionary overflow_texts_;
 
   // The writer's.

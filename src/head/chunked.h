@@ -3,7 +3,7 @@
 //
 // Chunks hold 16, 32, ... 8192 elements, then 16384 each, so that a column of ten values is small
 // and a long one wastes little. Chunk pointers and elements are written before the size that covers
-// them is released.
+// them is released. Whoever appends counts the bytes, for many elements at once (HeadMemory::use).
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// The hash table of a dictionary, until it is given up.
+// The hash table of a dictionary, until it is given up: it maps a text's hash to its code, and only
+// the writer uses it. Codes are handed out in order, so readers need nothing but the texts.
 #include "head/dictionary.h"
 
 namespace vivace {
@@ -7,6 +8,7 @@ uint32_t Dictionary::intern(HeadMemory& memory, std::string_view text, uint64_t 
   const uint32_t count = texts_.size();
   if (!interning_) {
     texts_.append(memory, memory.store_text(text));
+    memory.use(sizeof(char*));
     return count;
   }
   if ((count + 1) * 4 > table_.size() * 3) grow();
@@ -22,8 +24,11 @@ uint32_t Dictionary::intern(HeadMemory& memory, std::string_view text, uint64_t 
     if (slot.hash == tag && (*this)[slot.code_plus_1 - 1] == text) return slot.code_plus_1 - 1;
   }
   texts_.append(memory, memory.store_text(text));
-  if (count + 1 >= kTextsMax && asked_ < uint64_t{count} * 2) {
+  memory.use(sizeof(char*) + kSlotBytes);
+  const bool mostly_new = count + 1 >= kTextsMax && asked_ < uint64_t{count} * 2;
+  if (mostly_new && looking_ == Looking::until_mostly_new) {
     interning_ = false;
+    memory.use(-kSlotBytes * int64_t{texts_.size()});
     table_ = std::vector<Slot>();  // not {}, which would keep the room
   }
   return count;

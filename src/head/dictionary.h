@@ -3,6 +3,8 @@
 // code of its own, and what the hash table took is free again. Readers cannot tell the difference,
 // but must allow for several codes with equal texts.
 //
+// Where few texts are expected and each comes often (keys), it can be told to look for ever.
+//
 // One thread interns; any thread may read codes that have been published to it.
 #pragma once
 
@@ -17,12 +19,18 @@ namespace vivace {
 
 class Dictionary {
  public:
+  enum class Looking : uint8_t { until_mostly_new, for_ever };
+  explicit Dictionary(Looking looking = Looking::until_mostly_new) : looking_(looking) {}
+
+  // What interning a text takes at the most, beside its own bytes.
+  static constexpr int64_t kTextBytesMax = 35;
+
   uint32_t intern(HeadMemory& memory, std::string_view text, uint64_t hash);
 
   std::string_view operator[](uint32_t code) const { return read_text(texts_[code]); }
   uint32_t size() const { return texts_.size(); }
 
-  // Beyond what HeadMemory counts.
+  // Memory of the hash table; nothing once it was given up.
   int64_t table_bytes() const { return static_cast<int64_t>(table_.capacity() * sizeof(Slot)); }
 
  private:
@@ -31,14 +39,16 @@ class Dictionary {
     uint32_t hash = 0;         // high half of the text's hash
     uint32_t code_plus_1 = 0;  // 0: free
   };
-  static constexpr uint32_t kTextsMax =
-      65'536;  // of a table; past it, and mostly new: no more table
+  static constexpr int64_t kSlotBytes = 22;      // two slots are taken for 0.75 texts
+  static constexpr uint32_t kTextsMax = 65'536;  // past it, and mostly new: no more table
+  static_assert(kTextBytesMax == sizeof(char*) + kSlotBytes + HeadMemory::kLengthBytesMax);
 
   void grow();
 
   Chunked<const char*> texts_;
   std::vector<Slot> table_;
   uint64_t asked_ = 0;
+  Looking looking_;
   bool interning_ = true;
 };
 

@@ -15,17 +15,7 @@ uint64_t span_hash(uint32_t trace, uint64_t span_id) {
 
 }  // namespace
 
-int64_t Head::bytes_needed(const Batch& batch) {
-  // Columns of a row, its place in the tables, and half as much again for chunks not yet full;
-  // texts as if all were new.
-  constexpr int64_t kSpanBytes = 160;
-  constexpr int64_t kAttributeBytes = 32;
-  constexpr int64_t kEventBytes = 64;
-  return kSpanBytes * static_cast<int64_t>(batch.spans.size()) +
-         kAttributeBytes * static_cast<int64_t>(batch.attributes.size()) +
-         kEventBytes * static_cast<int64_t>(batch.events.size() + batch.links.size()) +
-         static_cast<int64_t>(batch.body.size());
-}
+Head::Head() { memory_.use(kFixedBytes); }
 
 Head::Appended Head::append(const Batch& batch) {
   if (texts_.size() == 0) texts_.intern(memory_, {}, hash64({}));
@@ -52,7 +42,6 @@ Head::Appended Head::append(const Batch& batch) {
     }
   }
   out.new_traces = traces_.size() - traces_before;
-  count_tables();
   published_.store(trace_.size(), std::memory_order_release);
   return out;
 }
@@ -63,6 +52,7 @@ bool Head::append_span(const Batch& batch, const BatchSpan& span, const Place& p
   if (is_repeat(span, place)) return false;
   resources_.append(memory_, resource_of(batch, span.resource));
   scopes_.append(memory_, scope_of(batch, span.scope));
+  memory_.use(kRowBytes);
   span_id_.append(memory_, span.span_id.raw);
   parent_id_.append(memory_, span.parent_id.raw);
   start_ns_.append(memory_, span.start_ns);
@@ -133,6 +123,7 @@ uint32_t Head::resource_of(const Batch& batch, uint32_t index) {
   const auto [at, is_new] =
       resource_by_identity_.try_emplace(resource.identity, resource_dropped_.size());
   if (is_new) {
+    memory_.use(kResourceBytes);
     resource_schema_.append(memory_, text(resource.schema_url));
     resource_attributes_.append(memory_, batch, resource.attributes);
     resource_dropped_.append(memory_, resource.dropped_attributes);
@@ -146,6 +137,7 @@ uint32_t Head::scope_of(const Batch& batch, uint32_t index) {
   const BatchScope& scope = batch.scopes[index];
   const auto [at, is_new] = scope_by_identity_.try_emplace(scope.identity, scope_dropped_.size());
   if (is_new) {
+    memory_.use(kScopeBytes);
     scope_name_.append(memory_, text(scope.name));
     scope_version_.append(memory_, text(scope.version));
     scope_schema_.append(memory_, text(scope.schema_url));
@@ -164,6 +156,7 @@ void Head::append_events(const Batch& batch, const BatchSpan& span, uint32_t row
     event_dropped_.append(memory_, number, event.dropped_attributes);
     event_attributes_.append(memory_, batch, event.attributes);
     event_row_.append(memory_, row);
+    memory_.use(kEventBytes);
   }
 }
 
@@ -178,22 +171,12 @@ void Head::append_links(const Batch& batch, const BatchSpan& span, uint32_t row)
     link_dropped_.append(memory_, number, link.dropped_attributes);
     link_attributes_.append(memory_, batch, link.attributes);
     link_row_.append(memory_, row);
+    memory_.use(kLinkBytes);
   }
 }
 
 uint32_t Head::text(std::string_view text) {
   return text.empty() ? 0 : texts_.intern(memory_, text, hash64(text));
-}
-
-void Head::count_tables() {
-  constexpr size_t kIdentityBytes = 32;
-  const size_t identities = resource_by_identity_.size() + scope_by_identity_.size();
-  table_bytes_.store(
-      static_cast<int64_t>(span_set_.capacity() * sizeof(uint32_t) + identities * kIdentityBytes) +
-          span_attributes_.table_bytes() + event_attributes_.table_bytes() +
-          link_attributes_.table_bytes() + resource_attributes_.table_bytes() +
-          scope_attributes_.table_bytes() + texts_.table_bytes(),
-      std::memory_order_relaxed);
 }
 
 }  // namespace vivace

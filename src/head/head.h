@@ -30,8 +30,11 @@ class Head {
  public:
   static constexpr uint32_t kRowsMax = (16 << 20) - 2;
 
-  // What appending the batch may take at the most, in bytes; for admission.
+  Head();
+
+  // What appending the batch may add to `bytes` at the most; for admission. In head_room.cc.
   static int64_t bytes_needed(const Batch& batch);
+  static constexpr int64_t kFixedBytes = 32 << 10;  // of an empty head
 
   struct Appended {
     uint32_t spans = 0;
@@ -44,8 +47,8 @@ class Head {
   // Rows that may be read now.
   uint32_t rows() const { return published_.load(std::memory_order_acquire); }
   uint32_t traces() const { return traces_.size(); }
-  // Memory in use. The tables' share is as of the last append.
-  int64_t bytes() const { return memory_.bytes() + table_bytes_.load(std::memory_order_relaxed); }
+  // Memory in use; see HeadMemory.
+  int64_t bytes() const { return memory_.bytes(); }
 
   // Appends to `out` the rows of a trace below `rows`, newest first.
   void find_trace(const TraceId& id, uint32_t rows, std::vector<uint32_t>& out) const;
@@ -72,10 +75,12 @@ class Head {
   struct RareColumn {
     Chunked<uint32_t> rows;
     Chunked<uint32_t> values;
+    static constexpr int64_t kBytes = 8;  // of a value
     void append(HeadMemory& memory, uint32_t row, uint32_t value) {
       if (value == 0) return;
       values.append(memory, value);
       rows.append(memory, row);
+      memory.use(kBytes);
     }
     uint32_t at(uint32_t row) const {
       const uint32_t size = rows.size();
@@ -104,6 +109,14 @@ class Head {
   };
   using Identities = boost::unordered_flat_map<Hash128, uint32_t, IdentityHash>;
   static constexpr uint32_t kUnknown = UINT32_MAX;
+  // What one more takes in its columns and tables, beside texts, attributes and rare columns.
+  static constexpr int64_t kRowBytes = 4 * 8 + 5 * 4 + 2 * 1 + 11;  // 11: two slots for 0.75 spans
+  static constexpr int64_t kEventBytes = 8 + 2 * 4;
+  static constexpr int64_t kLinkBytes = 16 + 8 + 4;
+  static constexpr int64_t kIdentityBytes = 58;  // a flat map's slot, with its share of free ones
+  static constexpr int64_t kResourceBytes = 2 * 4 + kIdentityBytes;
+  static constexpr int64_t kScopeBytes = 4 * 4 + kIdentityBytes;
+  static int64_t span_bytes_needed(const BatchSpan& span);
 
   struct Place {  // of a span of the batch
     uint32_t trace;
@@ -121,11 +134,9 @@ class Head {
   void read_events(uint32_t row, std::vector<EventView>& out) const;
   void read_links(uint32_t row, std::vector<LinkView>& out) const;
   uint32_t text(std::string_view text);  // code in texts_, 0 for empty
-  void count_tables();
 
   HeadMemory memory_;
   std::atomic<uint32_t> published_{0};
-  std::atomic<int64_t> table_bytes_{0};
 
   // By row.
   TraceIndex traces_;

@@ -1,4 +1,5 @@
-// Regions from mmap, a bump pointer over them.
+// Regions from mmap, a bump pointer over them. Nothing is freed before the head dies, so there is
+// nothing to keep track of but the regions.
 #include "head/memory.h"
 
 #include <cstring>
@@ -26,7 +27,6 @@ char* HeadMemory::map(size_t bytes) {
 }
 
 void* HeadMemory::take(size_t bytes, size_t alignment) {
-  bytes_.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
   if (bytes >= kLargeBytes) return map(bytes);
   char* start = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(at_) + alignment - 1) &
                                         ~(alignment - 1));
@@ -41,7 +41,9 @@ void* HeadMemory::take(size_t bytes, size_t alignment) {
 const char* HeadMemory::store_text(std::string_view text) {
   const bool is_short = text.size() < 0xff;
   const auto size = static_cast<uint32_t>(text.size());
-  char* stored = static_cast<char*>(take(text.size() + (is_short ? 1 : 5), 1));
+  const size_t bytes = text.size() + (is_short ? 1 : kLengthBytesMax);
+  use(static_cast<int64_t>(bytes));
+  char* stored = static_cast<char*>(take(bytes, 1));
   char* at = stored;
   if (is_short) {
     *at++ = static_cast<char>(size);

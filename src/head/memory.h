@@ -1,6 +1,11 @@
 // Where a head's bytes live: regions of 1 MiB from the kernel, handed out from front to back, given
 // back all at once when the head dies. Untouched pages cost nothing. New memory reads as zeros.
 //
+// What is counted is what is used, element by element, not what is set aside: the count grows in
+// step with the data, and admission can tell beforehand how much a batch may add (a chunk of every
+// column at once would dwarf any batch). Hash tables count at most what an entry takes when they
+// have just grown.
+//
 // One thread allocates; `bytes` may be read from any.
 #pragma once
 
@@ -19,17 +24,23 @@ class HeadMemory {
   HeadMemory& operator=(const HeadMemory&) = delete;
   ~HeadMemory();
 
-  // `count` zeroed objects of a trivial type, aligned for it.
+  // `count` zeroed objects of a trivial type, aligned for it. Who fills them counts them, by `use`.
   template <class T>
   T* allocate(size_t count) {
     static_assert(std::is_trivially_destructible_v<T>);
     return static_cast<T*>(take(count * sizeof(T), alignof(T)));
   }
 
-  // A copy of the text with its length in front; `read_text` gives it back.
+  // A copy of the text with its length in front, which is counted; `read_text` gives it back.
   const char* store_text(std::string_view text);
+  static constexpr int64_t kLengthBytesMax = 5;
 
-  // Handed out so far.
+  // Counts bytes that are used from now on, here or beside; fewer than zero: not any more.
+  void use(int64_t bytes) {  // one writer: no need for a locked addition
+    bytes_.store(bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+  }
+
+  // In use.
   int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:

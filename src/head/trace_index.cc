@@ -1,10 +1,11 @@
-// The lock-free table of a head's traces.
+// The lock-free table of a head's traces: linear probing, at most half full, slots written with
+// release and read with acquire. Only the head thread writes.
 #include "head/trace_index.h"
 
 namespace vivace {
 namespace {
 
-constexpr uint32_t kFirstSlots = 1024;
+constexpr uint32_t kFirstSlots = TraceIndex::kFirstTableBytes / sizeof(uint32_t);
 
 uint32_t load_slot(uint32_t& slot) { return std::atomic_ref(slot).load(std::memory_order_acquire); }
 
@@ -22,6 +23,7 @@ uint32_t TraceIndex::intern(HeadMemory& memory, const TraceId& id) {
     const uint32_t used = std::atomic_ref(slot).load(std::memory_order_relaxed);
     if (used == 0) {
       traces_.append(memory, {.id = id});
+      memory.use(kTraceBytesMax);
       std::atomic_ref(slot).store(next + 1, std::memory_order_release);
       return next;
     }

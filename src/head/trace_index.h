@@ -18,6 +18,9 @@ namespace vivace {
 class TraceIndex {
  public:
   static constexpr uint32_t kNoRow = UINT32_MAX;
+  // What a new trace takes at the most; the same for the first table.
+  static constexpr int64_t kTraceBytesMax = 52;
+  static constexpr int64_t kFirstTableBytes = 4096;
 
   // Writer: the trace's ordinal, new or not.
   uint32_t intern(HeadMemory& memory, const TraceId& id);
@@ -36,6 +39,8 @@ class TraceIndex {
     TraceId id;
     uint32_t newest = kNoRow;  // accessed through atomic_ref
   };
+  static constexpr int64_t kSlotBytes = 32;  // 4 slots in the table, as many in older ones
+  static_assert(kTraceBytesMax == sizeof(Trace) + kSlotBytes);
   struct Table {
     uint32_t mask = 0;
     uint32_t* slots = nullptr;  // ordinal + 1, 0: free; accessed through atomic_ref
