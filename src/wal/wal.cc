@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/workers.h"
 
 namespace vivace {
 namespace {
@@ -97,6 +98,7 @@ void Wal::free_slot(std::string path, std::unique_ptr<File> file) {
 }
 
 void Wal::run() {
+  name_thread("wal");
   while (true) {
     std::deque<Pending> group = queue_.pop_all();
     if (group.empty()) return;
