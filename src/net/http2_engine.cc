@@ -38,7 +38,7 @@ bool Http2Engine::takes_input() const { return true; }
 Phase Http2Engine::phase() const {
   const Http2Session& me = *session_;
   if (me.uncovered > 0) return Phase::no_room;
-  if (me.awaits_preface) return Phase::head;
+  if (me.awaits_preface || me.head_stream != 0) return Phase::head;
   if (me.receiving > 0) return Phase::body;
   return me.streams.empty() ? Phase::idle : Phase::busy;
 }
@@ -117,16 +117,17 @@ void Http2Engine::fill(Output& output) {
 
 void Http2Engine::time_out() {
   Http2Session& me = *session_;
-  if (me.awaits_preface) {
-    set_fault("timeout");
+  if (me.awaits_preface || me.head_stream != 0) {
+    me.end_session(NGHTTP2_ENHANCE_YOUR_CALM, "timeout");
     me.dead = true;
   }
   for (auto& [id, s] : me.streams) {
     if (!s->receiving || s->uncovered || std::exchange(s->fresh, false)) continue;
-    set_fault("timeout");
+    me.fault = "timeout";
     const auto why = s->answer_sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL;
     nghttp2_submit_rst_stream(me.session, NGHTTP2_FLAG_NONE, id, why);
   }
+  if (!me.fault.empty()) set_fault(std::exchange(me.fault, {}));
 }
 
 void Http2Engine::give_up_room() {

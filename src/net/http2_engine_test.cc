@@ -558,6 +558,17 @@ TEST(Http2Engine, QuietBodiesTimeOut) {
   EXPECT_EQ(engine.take_fault(), "timeout");
 }
 
+TEST(Http2Engine, UnfinishedHeadTimesOut) {
+  Http2Engine engine({});
+  EngineDriver driver(engine);
+  driver.send(opening() + frame(NGHTTP2_HEADERS, 0, 1, "\x82\x84\x86"));
+  EXPECT_EQ(engine.phase(), Phase::head);
+  engine.time_out();
+  driver.fill();
+  EXPECT_TRUE(engine.finished());
+  EXPECT_EQ(find_goaway(driver.out), uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
+}
+
 TEST(Http2Engine, GoesOnAfterAnUpgrade) {
   Request request;
   request.method = "GET";

@@ -97,6 +97,7 @@ int Http2Session::Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_fr
   Http2Session& me = self(user);
   const int32_t id = frame->hd.stream_id;
   me.streams[id] = std::make_unique<Http2Stream>(id, me.limits.maybe_bodies);
+  me.head_stream = id;
   return 0;
 }
 
@@ -272,6 +273,7 @@ void Http2Session::end_session(uint32_t error_code, std::string_view why) {
 
 void Http2Session::head_done(Http2Stream& s) {
   s.head_done = true;
+  head_stream = 0;
   s.head_only = s.request.method == "HEAD";
   s.request.http2 = true;
   if (s.header_too_large) {
@@ -380,6 +382,7 @@ void Http2Session::stream_closed(int32_t id) {
   const auto it = streams.find(id);
   if (it == streams.end()) return;
   Http2Stream& s = *it->second;
+  if (head_stream == id) head_stream = 0;
   stop_receiving(s);
   forget_uncovered(s);
   if (s.unconsumed > 0) nghttp2_session_consume_connection(session, s.unconsumed);

@@ -78,6 +78,7 @@ class Http2Session {
   Fifo<int32_t> arrivals;
   Fifo<int32_t> gone;
   std::vector<Credit> credits;
+  int32_t head_stream = 0;  // whose header block is arriving; 0: none
   int receiving = 0;
   int uncovered = 0;
   int reset_credits = Http2Engine::kResetsMax;
