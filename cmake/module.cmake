@@ -1,14 +1,16 @@
-# vivace_module(<folder> [DEPS folder...] [LIBS target...]): see the top of CMakeLists.txt.
+# vivace_module(<folder> [DEPS folder...] [TEST_DEPS folder...] [LIBS target...]): see the top of
+# CMakeLists.txt.
 # A folder that has no sources yet becomes an interface library, so that the road can be laid first.
 include(GoogleTest)
 
 function(vivace_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS;LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(TRANSFORM ARG_DEPS PREPEND vivace_ OUTPUT_VARIABLE deps)
+  list(TRANSFORM ARG_TEST_DEPS PREPEND vivace_ OUTPUT_VARIABLE test_deps)
 
   if(sources)
     add_library(vivace_${name} STATIC ${sources})
@@ -20,7 +22,8 @@ function(vivace_module name)
 
   if(tests AND VIVACE_TESTS)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE vivace_${name} GTest::gmock GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE vivace_${name} ${test_deps}
+                          GTest::gmock GTest::gtest_main)
     add_dependencies(unit_tests ${name}_test)
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
                          PROPERTIES TIMEOUT 300 LABELS unit)

@@ -1,4 +1,5 @@
-// Reading rows back. Everything here runs on any thread, on rows that were published to it.
+// Reading rows back. Everything here runs on any thread, on rows that were published to it, and
+// takes no lock: a row's columns were complete before the row count that covers it was released.
 #include "head/head.h"
 
 namespace vivace {

@@ -41,6 +41,8 @@ TEST(Includes, FollowTheTable) {
   EXPECT_EQ(broken("src/main.cc", "#include \"store/store.h\""), "main.cc may not include store");
   EXPECT_EQ(broken("src/misc/a.h", "#include \"base/log.h\""),
             "misc is not in the table of folders");
+  EXPECT_EQ(broken("src/head/a_test.cc", "#include \"decode/otlp.h\""), "");
+  EXPECT_EQ(broken("src/head/a.cc", "#include \"decode/otlp.h\""), "head may not include decode");
   EXPECT_EQ(broken("src/net/a.cc", "#include \"http.h\""),
             "our includes are written from src/: \"folder/file.h\"");
 }
