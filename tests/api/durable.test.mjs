@@ -28,7 +28,9 @@ const tracesOf = (requests) => new Set(requests.flatMap((r) => r.spans.map((s) =
 
 // Load from several clients, `end()` in the middle of it; the clients.
 async function loadUntil(end, milliseconds) {
-  const clients = Array.from({ length: kClients }, () => new LoadClient(server, random.next()).prepare(150));
+  const clients = Array.from({ length: kClients }, () =>
+    new LoadClient(server, random.next()).prepare(150),
+  );
   let stopped = false;
   const running = Promise.all(clients.map((c) => c.run(() => stopped)));
   await Promise.race([pause(milliseconds), running]);

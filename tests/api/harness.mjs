@@ -239,9 +239,11 @@ export class Vivace {
     return how;
   }
 
+  // Stops it, which must end well, and removes its folder.
   async close() {
-    const how = this.running ? await this.stop() : undefined;
+    const how = this.running ? await this.stop() : { code: 0, signal: null };
     removeFolder(this.folder);
+    if (how.code !== 0) throw new Error(`ended with ${JSON.stringify(how)}\n${this.stderr}`);
     return how;
   }
 

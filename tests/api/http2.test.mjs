@@ -188,7 +188,7 @@ test('clients that do not read hold nobody else up', async () => {
     connection.socket.pause();
     await connection.write(`GET ${where} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(20));
   }
-  await pause(200);  // until whoever can be held up is
+  await pause(200); // until whoever can be held up is
   assert.ok(await server.trace(small.id));
   assert.equal((await server.stop()).code, 0);
 });
