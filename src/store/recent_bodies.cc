@@ -6,13 +6,19 @@ namespace vivace {
 
 void RecentBodies::insert(const Hash128& body, int64_t acked_ns, Answer answer) {
   const std::lock_guard lock(mutex_);
+  // Old ones first: this body may be among them, and begins a new life then.
+  while (!by_age_.empty() &&
+         entries_.find(by_age_.front())->second.acked_ns < acked_ns - kBodyAgeNs) {
+    drop_oldest();
+  }
   if (!entries_.try_emplace(body, Entry{acked_ns, answer}).second) return;
   by_age_.push_back(body);
-  while (by_age_.size() > kBodiesMax ||
-         entries_.find(by_age_.front())->second.acked_ns < acked_ns - kBodyAgeNs) {
-    entries_.erase(by_age_.front());
-    by_age_.pop_front();
-  }
+  if (by_age_.size() > kBodiesMax) drop_oldest();
+}
+
+void RecentBodies::drop_oldest() {
+  entries_.erase(by_age_.front());
+  by_age_.pop_front();
 }
 
 std::optional<RecentBodies::Answer> RecentBodies::find(const Hash128& body, int64_t now_ns) const {

@@ -42,6 +42,8 @@ class RecentBodies {
     Answer answer;
   };
 
+  void drop_oldest();
+
   mutable std::mutex mutex_;  // guards both
   boost::unordered_flat_map<Hash128, Entry, TakeHash> entries_;
   std::deque<Hash128> by_age_;
