@@ -102,7 +102,7 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
                    .body = std::move(received.body),
                    .room = {}};
   const size_t spans = (*batch)->spans.size();
-  auto room = store_.admit(**batch, record_bytes(record));
+  auto room = store_.admit(record.tenant, **batch, record_bytes(record));
   if (!room) {
     counters.refused_spans->Increment(static_cast<double>(spans));
     count_discarded(received.tenant, "storage_full", spans);

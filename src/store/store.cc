@@ -89,8 +89,18 @@ Result<void> Store::replay_record(WalRecord record, Recovered& out) {
   return {};
 }
 
-Result<Store::Room> Store::admit(const Batch& batch, uint64_t log_bytes) {
-  auto head = head_budget_.try_reserve(Head::bytes_needed(batch));
+Result<Store::Room> Store::admit(const std::string& tenant, const Batch& batch,
+                                 uint64_t log_bytes) {
+  int64_t head_bytes = Head::bytes_needed(batch);
+  if (!has_head(tenant)) head_bytes += Head::kFixedBytes;
+  if (head_bytes > head_budget_.bytes_max() ||
+      static_cast<int64_t>(log_bytes) > wal_->budget().bytes_max()) {
+    return fail(Code::too_large, fmt::format("the request needs {} bytes of memory and {} of log; "
+                                             "there are {} and {} in all",
+                                             head_bytes, log_bytes, head_budget_.bytes_max(),
+                                             wal_->budget().bytes_max()));
+  }
+  auto head = head_budget_.try_reserve(head_bytes);
   if (!head) {
     return fail(Code::limit, fmt::format("the head is full ({} bytes); try again later",
                                          head_budget_.bytes_max()));
@@ -160,8 +170,14 @@ Store::Tenant& Store::tenant(const std::string& name) {
                                              "Bytes of OTLP appended to the head.",
                                              {{"tenant", name}, {"data_type", "trace"}});
     found.head = std::make_shared<Head>();
+    head_room_.grow(found.head->bytes());
   }
   return found;
+}
+
+bool Store::has_head(const std::string& tenant) const {
+  const std::lock_guard lock(mutex_);
+  return tenants_.contains(tenant);
 }
 
 Snapshot Store::snapshot(const std::string& tenant) const {

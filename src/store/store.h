@@ -5,7 +5,7 @@
 //   spans
 //
 //   if (auto known = store->acked_before(hash)) ...                    // the same bytes again
-//   auto room = TRY(store->admit(*batch, wal_bytes));                  // Code::limit: try again
+//   auto room = TRY(store->admit(tenant, *batch, wal_bytes));          // Code::limit: try again
 //   later store->append({record, batch, room, done});                        // done: durable and
 //   visible
 //
@@ -67,7 +67,8 @@ class Store {
     Reservation head;
     Reservation log;
   };
-  Result<Room> admit(const Batch& batch, uint64_t log_bytes);
+  // Code::too_large: it would not fit into an empty store.
+  Result<Room> admit(const std::string& tenant, const Batch& batch, uint64_t log_bytes);
 
   struct Append {
     WalRecord record;  // its room comes from `room`
@@ -102,6 +103,7 @@ class Store {
   Store(const StoreOptions& options, const Clock& clock, Metrics& metrics);
   Result<void> replay_record(WalRecord record, Recovered& out);
   Tenant& tenant(const std::string& name);
+  bool has_head(const std::string& tenant) const;
   Head::Appended append_to_head(const std::string& tenant_name, const Batch& batch);
   void run_head();
 
