@@ -60,6 +60,7 @@ class Head {
     int32_t kind;
   };
   SpanKey key(uint32_t row) const;
+  SpanId parent(uint32_t row) const { return {parent_id_[row]}; }
 
   // Resources and scopes are numbered; equal ones have equal numbers.
   uint32_t resource(uint32_t row) const { return resources_[row]; }

@@ -106,7 +106,10 @@ void Trace::part_shared_ids() {
   for (const Ref& span : spans_) {
     if (span.kind != kKindServer || !clients.contains(span.span_id.raw)) continue;
     if (used.empty()) {
-      for (const Ref& any : spans_) used.try_emplace(any.span_id.raw, true);
+      for (const Ref& any : spans_) {  // a parent that has not come yet is waited for by its id
+        used.try_emplace(any.span_id.raw, true);
+        used.try_emplace(snapshot_.heads[any.part].head->parent(any.row).raw, true);
+      }
     }
     do {
       ++counter;
@@ -133,6 +136,7 @@ void Trace::read_span(const ScopeGroup& group, uint32_t index, SpanView& out) co
     out.span_id.raw = shared->second;
     return;
   }
+  if (out.parent_id == out.span_id) return;  // the client of a pair, as a broken sender made it
   const auto parent = server_ids_.find(out.parent_id.raw);
   if (parent != server_ids_.end()) out.parent_id.raw = parent->second;
 }

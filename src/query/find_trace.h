@@ -6,8 +6,9 @@
 // their first span; resources by the first span of their first scope.
 //
 // Zipkin lets client and server share a span id. Readers expect ids to be unique, so a server span
-// whose id a client span of the trace has as well gets an unused id, the shared id becomes its
-// parent, and spans that named the shared id as parent hang below the server span from then on.
+// whose id a client span of the trace has as well gets an id that no span has or names as parent,
+// the shared id becomes its parent, and spans that named the shared id as parent hang below the
+// server span from then on.
 //
 // One question, one thread; the Trace keeps its snapshot alive.
 #pragma once
