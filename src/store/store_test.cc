@@ -1,0 +1,431 @@
+// The store on a disk in memory: what is acked is visible and known; tenants do not meet; what is
+// full says so and gives everything back; the log brings all of it back, as it was decided then.
+#include "store/store.h"
+
+#include <gtest/gtest.h>
+
+#include "decode/otlp.h"
+#include "model/testing/otlp_bytes.h"
+#include "model/testing/same_span.h"
+#include "storage/fault_storage.h"
+#include "store/testing/waiting.h"
+
+namespace vivace {
+namespace {
+
+constexpr int64_t kMinute = 60'000'000'000;
+
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest() {
+    options_.wal = {.folder = "/disk/wal", .segment_bytes = 64 << 10, .bytes_max = 64 << 20};
+  }
+  ~StoreTest() override { store_.reset(); }
+
+  Result<Store::Recovered> try_start() {
+    store_.reset();
+    metrics_ = std::make_unique<Metrics>();
+    store_ = TRY(Store::open(disk_, options_, clock_, *metrics_));
+    return store_->recover();
+  }
+  Store::Recovered start() {
+    auto recovered = try_start();
+    EXPECT_TRUE(recovered) << recovered.error().message;
+    return recovered ? *recovered : Store::Recovered();
+  }
+
+  // A request on its road: what app/ingest does.
+  struct Request {
+    WalRecord record;
+    std::unique_ptr<Batch> batch;
+  };
+  Request make(const std::vector<SentSpan>& spans, const std::string& tenant = "t") {
+    Request out;
+    out.record.tenant = tenant;
+    out.record.receive_time_ns = clock_.unix_ns();
+    out.record.body = to_otlp(spans);
+    out.record.body_hash = hash_body(tenant, out.record.body);
+    auto batch = decode_otlp(out.record.body, {});
+    EXPECT_TRUE(batch);
+    out.batch = std::move(*batch);
+    out.record.rejected = out.batch->rejected;
+    return out;
+  }
+
+  using Done = std::move_only_function<void(const Result<Head::Appended>&)>;
+  // An error here is admission's; later ones go to `done`.
+  Result<void> append(Request request, Done done) {
+    auto room =
+        TRY(store_->admit(request.record.tenant, *request.batch, record_bytes(request.record)));
+    waiting_.begin();
+    store_->append(
+        {.record = std::move(request.record),
+         .batch = std::move(request.batch),
+         .room = std::move(room),
+         .done = [this, done = std::move(done)](Result<Head::Appended> appended) mutable {
+           done(appended);
+           waiting_.end();
+         }});
+    return {};
+  }
+  Result<Head::Appended> append_and_wait(Request request) {
+    Result<Head::Appended> out = fail(Code::internal, "never done");
+    CHECK_OK(append(std::move(request),
+                    [&](const Result<Head::Appended>& appended) { out = appended; }));
+    waiting_.wait();
+    return out;
+  }
+  Result<Head::Appended> append_and_wait(const std::vector<SentSpan>& spans,
+                                         const std::string& tenant = "t") {
+    return append_and_wait(make(spans, tenant));
+  }
+
+  std::vector<SentSpan> all_spans(const std::string& tenant = "t") {
+    std::vector<SentSpan> out;
+    SpanView span;
+    ResourceView resource;
+    ScopeView scope;
+    for (const auto& [head, rows] : store_->snapshot(tenant).heads) {
+      for (uint32_t row = 0; row < rows; ++row) {
+        head->read_span(row, span);
+        head->read_resource(head->resource(row), resource);
+        head->read_scope(head->scope(row), scope);
+        out.push_back(to_sent(span, resource, scope));
+      }
+    }
+    return out;
+  }
+  void expect_spans(const std::vector<SentSpan>& sent, const std::string& tenant = "t") {
+    const std::vector<SentSpan> got = all_spans(tenant);
+    ASSERT_EQ(got.size(), sent.size());
+    for (size_t i = 0; i < sent.size(); ++i) ASSERT_EQ(difference(got[i], sent[i]), "") << i;
+  }
+
+  // Nothing is under way: the budgets hold what the heads and the log hold, and no more.
+  void expect_budgets_at_rest(uint64_t log_bytes) {
+    EXPECT_EQ(metric(*metrics_, "vivace_head_bytes"),
+              metric(*metrics_, "tempo_ingester_live_trace_bytes"));
+    EXPECT_EQ(metric(*metrics_, "vivace_wal_bytes"), static_cast<double>(log_bytes));
+  }
+
+  FaultStorage disk_{91};
+  ManualClock clock_{1'700'000'000'000'000'000};
+  StoreOptions options_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Store> store_;
+  Waiting waiting_;
+  RandomSpans random_{92};
+};
+
+TEST_F(StoreTest, ShowsABatchBeforeItIsAcked) {
+  start();
+  for (int i = 0; i < 50; ++i) {
+    const std::vector<SentSpan> spans = random_.request(1 + random_.number(20));
+    ASSERT_TRUE(append(make(spans), [&, spans](const Result<Head::Appended>& appended) {
+      ASSERT_TRUE(appended);
+      EXPECT_EQ(appended->spans, spans.size());
+      const Snapshot snapshot = store_->snapshot("t");
+      ASSERT_EQ(snapshot.heads.size(), 1U);
+      for (const SentSpan& span : spans) {
+        std::vector<uint32_t> rows;
+        snapshot.heads[0].head->find_trace(span.trace_id, snapshot.heads[0].rows, rows);
+        EXPECT_TRUE(std::ranges::any_of(rows, [&](uint32_t row) {
+          return snapshot.heads[0].head->key(row).span_id == span.span_id;
+        }));
+      }
+    }));
+  }
+  waiting_.wait();
+}
+
+TEST_F(StoreTest, KeepsASnapshotAsItWas) {
+  start();
+  const std::vector<SentSpan> first = random_.request(10);
+  ASSERT_TRUE(append_and_wait(first));
+  const Snapshot snapshot = store_->snapshot("t");
+  ASSERT_TRUE(append_and_wait(random_.request(10)));
+  EXPECT_EQ(snapshot.heads[0].rows, first.size());
+  store_.reset();
+  EXPECT_EQ(snapshot.heads[0].head->rows(), 20U) << "it keeps the head alive";
+}
+
+TEST_F(StoreTest, KnowsBodiesThatWereAckedEvenAfterARestart) {
+  start();
+  std::vector<SentSpan> spans = random_.request(5);
+  spans.push_back(spans[0]);
+  spans.back().trace_id = {};
+  spans.push_back(spans[0]);
+  spans.back().span_id = {};
+  spans.push_back(spans.back());
+  Request request = make(spans);
+  const Hash128 hash = request.record.body_hash;
+  EXPECT_FALSE(store_->acked_before(hash));
+  ASSERT_TRUE(append(std::move(request), [&](const Result<Head::Appended>& appended) {
+    EXPECT_TRUE(appended);
+    EXPECT_TRUE(store_->acked_before(hash)) << "from the ack on";
+  }));
+  waiting_.wait();
+  for (int life = 0; life < 3; ++life) {
+    const auto answer = store_->acked_before(hash);
+    ASSERT_TRUE(answer) << "life " << life;
+    EXPECT_EQ(answer->rejected_trace_ids, 1U);
+    EXPECT_EQ(answer->rejected_span_ids, 2U);
+    EXPECT_FALSE(store_->acked_before(hash_body("other", to_otlp(spans))));
+    clock_.advance(kMinute);
+    EXPECT_EQ(start().spans, 5U);
+  }
+  clock_.advance(8 * kMinute);
+  EXPECT_FALSE(store_->acked_before(hash));
+}
+
+TEST_F(StoreTest, StoresASpanOnceThatComesInAnotherBody) {
+  start();
+  const std::vector<SentSpan> spans = random_.request(10);
+  ASSERT_TRUE(append_and_wait(spans));
+  std::vector<SentSpan> again(spans.rbegin(), spans.rend());
+  again.push_back(random_.span());
+  const auto appended = append_and_wait(again);
+  ASSERT_TRUE(appended);
+  EXPECT_EQ(appended->spans, 1U);
+  EXPECT_EQ(appended->repeats, 10U);
+  std::vector<SentSpan> sent = spans;
+  sent.push_back(again.back());
+  expect_spans(sent);
+  start();
+  expect_spans(sent);
+}
+
+TEST_F(StoreTest, KeepsTenantsApart) {
+  start();
+  std::vector<SentSpan> ours = random_.request(10);
+  std::vector<SentSpan> theirs = ours;
+  for (SentSpan& span : theirs) span.name += " of theirs";
+  ASSERT_TRUE(append_and_wait(ours, "a"));
+  ASSERT_TRUE(append_and_wait(theirs, "b"));
+  for (int life = 0; life < 2; ++life) {
+    expect_spans(ours, "a");
+    expect_spans(theirs, "b");
+    EXPECT_TRUE(store_->snapshot("c").heads.empty());
+    EXPECT_TRUE(store_->snapshot("").heads.empty());
+    start();
+  }
+}
+
+TEST_F(StoreTest, SaysSoWhenTheHeadIsFull) {
+  options_.head_bytes_max = 300'000;
+  start();
+  std::vector<SentSpan> sent;
+  uint64_t log_bytes = 0;
+  Result<Head::Appended> appended;
+  for (int i = 0; i < 10'000 && appended; ++i) {
+    const std::vector<SentSpan> spans = random_.request(3);
+    Request request = make(spans);
+    const uint64_t bytes = record_bytes(request.record);
+    appended = append_and_wait(std::move(request));
+    if (!appended) break;
+    log_bytes += bytes;
+    sent.insert(sent.end(), spans.begin(), spans.end());
+  }
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, Code::limit);
+  EXPECT_GT(sent.size(), 30U);
+  expect_spans(sent);
+  expect_budgets_at_rest(log_bytes);
+  EXPECT_LE(metric(*metrics_, "vivace_head_bytes"), 300'000);
+}
+
+TEST_F(StoreTest, SaysSoWhenTheLogIsFull) {
+  options_.wal.bytes_max = 20'000;
+  start();
+  std::vector<SentSpan> sent;
+  uint64_t log_bytes = 0;
+  Result<Head::Appended> appended;
+  for (int i = 0; i < 10'000 && appended; ++i) {
+    const std::vector<SentSpan> spans = random_.request(1);
+    Request request = make(spans);
+    const uint64_t bytes = record_bytes(request.record);
+    appended = append_and_wait(std::move(request));
+    if (!appended) break;
+    log_bytes += bytes;
+    sent.push_back(spans[0]);
+  }
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, Code::limit);
+  EXPECT_LE(log_bytes, 20'000U);
+  EXPECT_GT(sent.size(), 3U);
+  expect_budgets_at_rest(log_bytes);
+  start();
+  expect_spans(sent);
+  expect_budgets_at_rest(log_bytes);
+}
+
+// "Try again later" would be a lie.
+TEST_F(StoreTest, RefusesForGoodWhatAnEmptyStoreCouldNotHold) {
+  options_.head_bytes_max = 200'000;
+  options_.wal.bytes_max = 50'000;
+  start();
+  const auto many = append_and_wait(random_.request(3000));
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().code, Code::too_large);
+  SentSpan large = random_.span();
+  large.name = std::string(60'000, 'x');
+  const auto one = append_and_wait({large});
+  ASSERT_FALSE(one);
+  EXPECT_EQ(one.error().code, Code::too_large);
+  expect_budgets_at_rest(0);
+}
+
+TEST_F(StoreTest, CountsWhatANewTenantTakes) {
+  options_.head_bytes_max = 1 << 20;
+  start();
+  int tenants = 0;
+  Result<Head::Appended> appended;
+  for (; tenants < 1000; ++tenants) {
+    appended = append_and_wait({random_.span()}, "tenant" + std::to_string(tenants));
+    if (!appended) break;
+  }
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, Code::limit);
+  EXPECT_LE(tenants, 32) << "an empty head is not free";
+  EXPECT_GT(tenants, 10);
+  EXPECT_LE(metric(*metrics_, "vivace_head_bytes"), 1 << 20);
+}
+
+// Random requests into small budgets on a disk that fails at times: whatever became of them,
+// nothing stays reserved that no head and no record holds.
+TEST_F(StoreTest, LeaksNoRoom) {
+  options_.head_bytes_max = 3 << 20;
+  options_.wal.bytes_max = 1 << 20;
+  start();
+  std::atomic<uint64_t> log_bytes = 0;
+  int refused = 0;
+  std::atomic<int> failed = 0;
+  for (int i = 0; i < 1500; ++i) {
+    if (random_.chance(3)) disk_.fail_syncs(1 + static_cast<int>(random_.number(3)));
+    if (random_.chance(3)) disk_.set_full(true);
+    Request request = make(random_.request(random_.number(random_.chance(3) ? 200 : 10)),
+                           "t" + std::to_string(random_.number(3)));
+    const uint64_t bytes = record_bytes(request.record);
+    const auto admitted =
+        append(std::move(request), [&, bytes](const Result<Head::Appended>& appended) {
+          if (appended) {
+            log_bytes += bytes;
+          } else {
+            ++failed;
+          }
+        });
+    if (!admitted) ++refused;
+    if (random_.chance(10)) waiting_.wait();
+    disk_.set_full(false);
+  }
+  waiting_.wait();
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(failed, 0);
+  EXPECT_GT(log_bytes, 100'000U);
+  store_->stop();
+  expect_budgets_at_rest(log_bytes);
+}
+
+TEST_F(StoreTest, AnswersWithTheErrorOfTheDiskAndGoesOn) {
+  start();
+  const std::vector<SentSpan> first = random_.request(5);
+  const std::vector<SentSpan> second = random_.request(5);
+  const std::vector<SentSpan> third = random_.request(5);
+  ASSERT_TRUE(append_and_wait(first));
+  disk_.fail_syncs(1);
+  const auto failed = append_and_wait(second);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::io);
+  EXPECT_FALSE(store_->acked_before(make(second).record.body_hash));
+  expect_spans(first);
+  ASSERT_TRUE(append_and_wait(third));
+  std::vector<SentSpan> sent = first;
+  sent.insert(sent.end(), third.begin(), third.end());
+  expect_spans(sent);
+  ASSERT_TRUE(append_and_wait(second)) << "and can be sent again";
+  sent.insert(sent.end(), second.begin(), second.end());
+  expect_spans(sent);
+  start();
+  expect_spans(sent);
+}
+
+TEST_F(StoreTest, RefusesWhatComesAfterTheStop) {
+  start();
+  const std::vector<SentSpan> before = random_.request(100);
+  bool acked = false;
+  ASSERT_TRUE(append(make(before), [&](const auto& appended) { acked = appended.has_value(); }));
+  store_->stop();
+  EXPECT_TRUE(acked) << "what was handed over is finished first";
+  const auto late = append_and_wait(random_.request(1));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::unavailable);
+  store_->stop();
+  expect_spans(before);
+}
+
+TEST_F(StoreTest, ReplaysTheVerdictOfTheRecord) {
+  start();
+  std::vector<SentSpan> spans = {random_.span(), random_.span(), random_.span()};
+  for (SentSpan& span : spans) {
+    span.attributes = {{"key", {ValueType::string, 0, std::string(100, 'x')}}};
+  }
+  Request request = make(spans);
+  request.record.attribute_bytes_max = 10;
+  request.record.rejected = {1};
+  ASSERT_TRUE(append_and_wait(std::move(request)));
+  EXPECT_EQ(start().spans, 2U);
+  spans.erase(spans.begin() + 1);
+  for (SentSpan& span : spans) span.attributes[0].value.text.resize(10);
+  expect_spans(spans);
+}
+
+TEST_F(StoreTest, PassesOverARecordThatMakesNoBatch) {
+  start();
+  const std::vector<SentSpan> first = random_.request(5);
+  const std::vector<SentSpan> second = random_.request(5);
+  ASSERT_TRUE(append_and_wait(first));
+  Request garbage = make(random_.request(2));
+  garbage.record.body = "no protobuf";
+  garbage.record.body_hash = hash_body("t", garbage.record.body);
+  ASSERT_TRUE(append_and_wait(std::move(garbage)));
+  ASSERT_TRUE(append_and_wait(second));
+  for (int life = 0; life < 2; ++life) {
+    const Store::Recovered recovered = start();
+    EXPECT_EQ(recovered.undecodable, 1U);
+    EXPECT_EQ(recovered.log.records, 3U) << "it stays in the log";
+    EXPECT_EQ(recovered.spans, 10U);
+    EXPECT_EQ(metric(*metrics_, "tempo_ingester_replay_errors_total"), 1);
+  }
+  std::vector<SentSpan> sent = first;
+  sent.insert(sent.end(), second.begin(), second.end());
+  expect_spans(sent);
+}
+
+TEST_F(StoreTest, DoesNotStartOnALogOfALaterVersion) {
+  start();
+  Request request = make(random_.request(2));
+  request.record.decoder_version = kDecoderOtlpProtobuf + 1;
+  ASSERT_TRUE(append_and_wait(std::move(request)));
+  const auto recovered = try_start();
+  ASSERT_FALSE(recovered);
+  EXPECT_EQ(recovered.error().code, Code::unimplemented);
+}
+
+TEST_F(StoreTest, StartsEvenWhenTheLogHoldsMoreThanTheHeadMay) {
+  start();
+  std::vector<SentSpan> sent;
+  for (int i = 0; i < 50; ++i) {
+    const std::vector<SentSpan> spans = random_.request(10);
+    ASSERT_TRUE(append_and_wait(spans));
+    sent.insert(sent.end(), spans.begin(), spans.end());
+  }
+  options_.head_bytes_max = 100'000;
+  start();
+  expect_spans(sent);
+  const auto refused = append_and_wait(random_.request(1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::limit);
+}
+
+}  // namespace
+}  // namespace vivace
