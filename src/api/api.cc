@@ -3,6 +3,8 @@
 // query is checked (tenant, phase) on the io thread and moved to a worker.
 #include "api/api.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "api/traces.h"
@@ -143,6 +145,8 @@ void Api::run_query(Call call, std::function<void(Call, const Store&)> run) {
   if (store == nullptr || phase() != Phase::ready) {
     return std::move(call).send_text(503, "Ingester not ready: replaying the write-ahead log\n");
   }
+  call.tenants_known = std::ranges::all_of(
+      call.tenants, [&](const std::string& name) { return store->has_tenant(name); });
   auto kept = std::make_shared<Call>(std::move(call));
   Workers::Task task = [kept, store, run = std::move(run)] { run(std::move(*kept), *store); };
   if (!queries_.submit(std::move(task))) std::move(*kept).send_text(429, "job queue full");

@@ -18,8 +18,30 @@ constexpr size_t kStreamFromBytes = 1 << 20;  // longer bodies are sent while th
 const std::vector<double> kRequestBuckets = {.005, .01, .025, .05, .1, .25, .5,
                                              1,    2.5, 5,    10,  25, 50,  100};
 
+// Whether Accept-Encoding (RFC 9110, 12.5.3) names gzip, and not with a weight of zero.
 bool takes_gzip(const net::Request& request) {
-  return request.header("accept-encoding").find("gzip") != std::string_view::npos;
+  std::string_view codings = request.header("accept-encoding");
+  while (!codings.empty()) {
+    const size_t comma = std::min(codings.find(','), codings.size());
+    std::string_view coding = codings.substr(0, comma);
+    codings.remove_prefix(std::min(comma + 1, codings.size()));
+    coding.remove_prefix(std::min(coding.find_first_not_of(" \t"), coding.size()));
+    if (!coding.starts_with("gzip")) continue;
+    const size_t weight = coding.find("q=");
+    return weight == std::string_view::npos ||
+           coding.find_first_of("123456789", weight) != std::string_view::npos;
+  }
+  return false;
+}
+
+// Methods are the client's words; only known ones become labels.
+std::string_view method_label(std::string_view method) {
+  constexpr std::string_view kKnown[] = {"GET",    "HEAD",  "POST",    "PUT",
+                                         "DELETE", "PATCH", "OPTIONS", "TRACE"};
+  for (const std::string_view known : kKnown) {
+    if (method == known) return known;
+  }
+  return "other";
 }
 
 }  // namespace
@@ -59,6 +81,7 @@ Call::Call(Context context, std::string route, net::Request request, net::Respon
       began_ns_(context.clock->steady_ns()) {}
 
 void Call::send(net::Response response) && {
+  if (!op.empty()) response.headers.push_back({"vary", "Accept-Encoding"});
   if (takes_gzip(request_) && response.body.size() >= kGzipFromBytes) {
     response.body = gzip(response.body);
     response.headers.push_back({"content-encoding", "gzip"});
@@ -83,7 +106,7 @@ void Call::observe(int status, uint64_t bytes) {
   Metrics& metrics = *context_.metrics;
   metrics
       .histogram("tempo_request_duration_seconds", "Time to answer a request.", kRequestBuckets,
-                 {{"method", request_.method},
+                 {{"method", std::string(method_label(request_.method))},
                   {"route", route_},
                   {"status_code", fmt::format("{}", status)},
                   {"ws", "false"}})
@@ -91,14 +114,15 @@ void Call::observe(int status, uint64_t bytes) {
   std::string tenant;
   for (const std::string& name : tenants) tenant += (tenant.empty() ? "" : "|") + name;
   if (!op.empty()) {
+    const std::string label = tenants_known ? tenant : "unknown";
     metrics
         .histogram("tempo_query_frontend_result_metrics_duration_seconds", "Time of queries.",
-                   kRequestBuckets, {{"op", op}, {"tenant", tenant}})
+                   kRequestBuckets, {{"op", op}, {"tenant", label}})
         .Observe(seconds);
     metrics
         .counter(
             "tempo_query_frontend_queries_total", "Queries answered.",
-            {{"op", op}, {"tenant", tenant}, {"result", status == 499 ? "canceled" : "completed"}})
+            {{"op", op}, {"tenant", label}, {"result", status == 499 ? "canceled" : "completed"}})
         .Increment();
   }
   if (!logged) return;
@@ -112,11 +136,24 @@ void Call::observe(int status, uint64_t bytes) {
 
 bool StreamedBody::checkpoint() {
   if (buffer_.size() < kStreamFromBytes) return true;
-  if (!stream_) stream_ = std::move(call_.responder_).stream(head_);
-  sent_bytes_ += buffer_.size();
-  const bool sent = stream_->write(std::move(buffer_));
+  if (!stream_) start();
+  const bool sent = send(gzip_ ? gzip_->compress(buffer_) : std::move(buffer_));
   buffer_.clear();
   return sent && !call_.request_.stop.stop_requested();
+}
+
+void StreamedBody::start() {
+  if (!call_.op.empty()) head_.headers.push_back({"vary", "Accept-Encoding"});
+  if (takes_gzip(call_.request_)) {
+    head_.headers.push_back({"content-encoding", "gzip"});
+    gzip_.emplace();
+  }
+  stream_ = std::move(call_.responder_).stream(head_);
+}
+
+bool StreamedBody::send(std::string bytes) {
+  sent_bytes_ += bytes.size();
+  return bytes.empty() || stream_->write(std::move(bytes));
 }
 
 void StreamedBody::finish() && {
@@ -125,8 +162,8 @@ void StreamedBody::finish() && {
     std::move(call_).send(std::move(head_));
     return;
   }
-  sent_bytes_ += buffer_.size();
-  const bool sent = buffer_.empty() || stream_->write(std::move(buffer_));
+  bool sent = send(gzip_ ? gzip_->compress(buffer_) : std::move(buffer_));
+  if (gzip_) sent = send(gzip_->finish()) && sent;
   stream_.reset();
   call_.observe(sent ? head_.status : 499, sent_bytes_);
 }

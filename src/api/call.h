@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "net/http.h"
+#include "wire/gzip_stream.h"
 
 namespace vivace::api {
 
@@ -32,6 +33,8 @@ class Call {
   const net::Request& request() const { return request_; }
   // Whose data is asked for; several with "a|b". For the log, and for the reader of the store.
   std::vector<std::string> tenants;
+  // Names in headers are the client's words: only tenants that have data become labels.
+  bool tenants_known = true;
   // In the log: queries are, probes are not.
   bool logged = false;
   // The label `op` of the query metrics, e.g. "traces"; none for what is no query.
@@ -63,10 +66,14 @@ class StreamedBody {
   void finish() &&;
 
  private:
+  void start();
+  bool send(std::string bytes);
+
   Call call_;
   net::Response head_;
   std::string buffer_;
   std::optional<net::Responder::Stream> stream_;
+  std::optional<GzipStream> gzip_;
   uint64_t sent_bytes_ = 0;
 };
 

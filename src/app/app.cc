@@ -50,7 +50,7 @@ class App::Parts {
         plan_(machine_.memory_bytes),
         bodies_("bodies", plan_.bodies_bytes),
         server_(io_threads(), metrics_),
-        queries_("query", cpus(), kQueriesWaitingMax),
+        queries_("query", query_threads(), kQueriesWaitingMax),
         api_({.http_api_prefix = config_.http_api_prefix,
               .multitenancy = config_.multitenancy_enabled,
               .trace_bytes_max = config_.limits.max_bytes_per_trace,
@@ -93,6 +93,8 @@ class App::Parts {
  private:
   int cpus() const { return std::max(1, static_cast<int>(std::ceil(machine_.cpus))); }
   int io_threads() const { return std::min(2, cpus()); }
+  // More than CPUs: a query may wait for a client that reads slowly.
+  int query_threads() const { return std::max(8, 2 * cpus()); }
   size_t body_bytes_max() const {
     const auto& otlp = config_.distributor.otlp_http;
     return static_cast<size_t>(otlp ? otlp->max_request_body_size_bytes : 20 * kMiB);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/workers.h"
 #include "decode/otlp.h"
+#include "model/tenant.h"
 
 namespace vivace {
 namespace {
@@ -188,6 +189,12 @@ Snapshot Store::snapshot(const std::string& tenant) const {
     out.heads.push_back({found->second.head, found->second.head->rows()});
   }
   return out;
+}
+
+bool Store::has_tenant(const std::string& tenant) const {
+  if (tenant == kSingleTenant) return true;
+  const std::lock_guard lock(mutex_);
+  return tenants_.contains(tenant);
 }
 
 void Store::stop() {

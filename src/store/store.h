@@ -79,6 +79,8 @@ class Store {
   void append(Append append);
 
   Snapshot snapshot(const std::string& tenant) const;
+  // Whether anything was ever stored for it; true for the tenant of an instance without tenants.
+  bool has_tenant(const std::string& tenant) const;
 
   // Finishes what was appended, syncs, ends the threads. Idempotent.
   void stop();
