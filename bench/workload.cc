@@ -125,7 +125,7 @@ void RequestWriter::write_resource(pbf_writer& out, int service) {
   add(resource, 1, "k8s.pod.name", name + "-7d9f6c5b4-" + std::to_string(pod));
   add(resource, 1, "k8s.namespace.name", "prod");
   add(resource, 1, "k8s.node.name", "node-" + std::to_string(mix(seed_ + n) % 6));
-  add(resource, 1, "cluster", "ringtail");
+  add(resource, 1, "cluster", "homelab1");
 }
 
 void RequestWriter::write_span(pbf_writer& out, const SpanTemplate& span) {
