@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "decode/attribute_reader.h"
 #include "decode/batch_builder.h"
 #include "wire/protobuf.h"
 
@@ -20,21 +21,10 @@ using Views = std::vector<std::string_view>;
 constexpr uint32_t bytes_field(uint32_t field) { return proto_key(field, Wire::bytes); }
 constexpr uint32_t varint_field(uint32_t field) { return proto_key(field, Wire::varint); }
 
-constexpr bool is_nested(ValueType type) {
-  return type == ValueType::array || type == ValueType::map;
-}
-
 // Attributes, events and links that a body may hold: real ones take more bytes than this, but empty
 // ones take two, and would become twenty times that in memory.
 constexpr size_t kItemBytesMin = 8;
 constexpr size_t kItemsFree = 100'000;
-
-// Cuts to at most `limit` bytes without splitting a UTF-8 sequence.
-std::string_view cut(std::string_view text, size_t limit) {
-  size_t end = limit;
-  while (end > 0 && limit - end < 4 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
-  return text.substr(0, (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80 ? limit : end);
-}
 
 class OtlpDecoder {
  public:
@@ -42,6 +32,7 @@ class OtlpDecoder {
       : batch_(batch),
         builder_(builder),
         options_(options),
+        attributes_(batch, builder),
         items_left_(batch.body.size() / kItemBytesMin + kItemsFree) {
     builder_.begin(batch);
   }
@@ -368,127 +359,10 @@ class OtlpDecoder {
     return true;
   }
 
-  // KeyValue. Keys and strings are cut where `may_cut` says so.
   bool attribute(std::string_view bytes, bool may_cut) {
     if (!count_item()) return false;
-    std::string_view key;
-    Value value;
-    ProtoReader in(bytes);
-    while (in.next()) {
-      switch (in.key()) {
-        case bytes_field(1):
-          key = in.bytes();
-          break;
-        case bytes_field(2):
-          if (!any_value(in.bytes(), value, 0)) return false;
-          break;
-        default:
-          in.skip_unknown(2);
-      }
-    }
-    if (!in.ok()) return refuse(in.error());
-    if (is_nested(value.type) && pieces_.size() > 1) value.text = join_pieces();
-    const size_t limit = options_.attribute_bytes_max;
-    if (may_cut && limit > 0) {
-      const bool long_key = key.size() > limit;
-      const bool long_value = value.type == ValueType::string && value.text.size() > limit;
-      if (long_key) key = cut(key, limit);
-      if (long_value) value.text = cut(value.text, limit);
-      if (long_key || long_value) ++batch_.truncated_attributes;
-    }
-    builder_.add(key, value);
-    return true;
-  }
-
-  // AnyValue: what is set last wins. Depth 0 is an attribute's value, below it are the elements of
-  // arrays and maps, which are only checked: their bytes are kept as they came.
-  bool any_value(std::string_view bytes, Value& out, int depth) {
-    ProtoReader in(bytes);
-    while (in.next()) {
-      switch (in.key()) {
-        case bytes_field(1):
-          out = {.type = ValueType::string, .text = in.bytes()};
-          break;
-        case varint_field(2):
-          out = {.type = ValueType::boolean, .bits = in.varint() != 0, .text = {}};
-          break;
-        case varint_field(3):
-          out = {.type = ValueType::integer, .bits = in.varint(), .text = {}};
-          break;
-        case proto_key(4, Wire::fixed64):
-          out = {.type = ValueType::real, .bits = in.fixed64(), .text = {}};
-          break;
-        case bytes_field(5):
-          if (!nested({.type = ValueType::array, .text = in.bytes()}, out, depth)) return false;
-          break;
-        case bytes_field(6):
-          if (!nested({.type = ValueType::map, .text = in.bytes()}, out, depth)) return false;
-          break;
-        case bytes_field(7):
-          out = {.type = ValueType::bytes, .text = in.bytes()};
-          break;
-        default:
-          in.skip_unknown(7);
-      }
-    }
-    return in.ok() || refuse(in.error());
-  }
-
-  // An array or map, or a piece of the one before it: protobuf joins them. Pieces are gathered and
-  // joined once, when all are there: a join a piece would be quadratic in time and memory.
-  bool nested(const Value& piece, Value& out, int depth) {
-    if (depth == 0) {
-      if (out.type != piece.type) pieces_.clear();
-      pieces_.push_back(piece.text);
-    }
-    out = piece;
-    return check_nested(out, depth);
-  }
-
-  std::string_view join_pieces() {
-    std::string whole;
-    for (const std::string_view piece : pieces_) whole += piece;
-    return batch_.joined.emplace_back(std::move(whole));
-  }
-
-  // Walks arrays and maps, so that whoever reads them later need not expect nonsense.
-  bool check_nested(const Value& value, int depth) {
-    if (depth >= kNestingMax) {
-      return refuse(fmt::format("value nested more than {} deep", kNestingMax));
-    }
-    ProtoReader in(value.text);
-    while (in.next()) {
-      if (in.key() != bytes_field(1)) {
-        in.skip_unknown(1);
-        continue;
-      }
-      const bool good = value.type == ValueType::array ? check_element(in.bytes(), depth)
-                                                       : check_pair(in.bytes(), depth);
-      if (!good) return false;
-    }
-    return in.ok() || refuse(in.error());
-  }
-
-  bool check_element(std::string_view bytes, int depth) {
-    Value element;
-    return any_value(bytes, element, depth + 1);
-  }
-
-  bool check_pair(std::string_view bytes, int depth) {
-    ProtoReader in(bytes);
-    while (in.next()) {
-      switch (in.key()) {
-        case bytes_field(1):
-          in.bytes();
-          break;
-        case bytes_field(2):
-          if (!check_element(in.bytes(), depth)) return false;
-          break;
-        default:
-          in.skip_unknown(2);
-      }
-    }
-    return in.ok() || refuse(in.error());
+    if (attributes_.read(bytes, may_cut ? options_.attribute_bytes_max : 0)) return true;
+    return refuse(attributes_.error());
   }
 
   bool trace_id(std::string_view bytes, const char* field, TraceId& out) {
@@ -538,11 +412,11 @@ class OtlpDecoder {
   Batch& batch_;
   BatchBuilder& builder_;
   const DecodeOptions& options_;
+  AttributeReader attributes_;
   size_t items_left_;
   std::string error_;
   Views events_;  // of the span being read
   Views links_;
-  Views pieces_;  // of the array or map that is the value of the attribute being read
   uint32_t span_ordinal_ = 0;
   uint32_t resource_ordinal_ = 0;
   uint32_t scope_ordinal_ = 0;

@@ -17,12 +17,11 @@
 #include <string>
 
 #include "base/result.h"
+#include "decode/attribute_reader.h"
 #include "model/batch.h"
 #include "wire/compression.h"
 
 namespace vivace {
-
-constexpr int kNestingMax = 100;  // of arrays and maps in a value
 
 struct DecodeOptions {
   // Longer keys and string values of resource, scope and span attributes are cut to this many
