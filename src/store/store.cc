@@ -127,6 +127,7 @@ void Store::append(Append append) {
                  if (!lsn) {
                    durable.done(std::unexpected(std::move(lsn).error()));
                  } else if (!durable_.push(std::move(durable))) {
+                   // A refused push moves nothing. NOLINTNEXTLINE(bugprone-use-after-move)
                    durable.done(fail(Code::unavailable, "the store is stopping"));
                  }
                });

@@ -127,7 +127,7 @@ constexpr size_t kColumnsMax = 100;
 constexpr ptrdiff_t kOpeningLinesMin = 2;  // of a test: one, its cases say the rest
 
 bool is_cpp(std::string_view path) { return path.ends_with(".cc") || path.ends_with(".h"); }
-// Tests, and what they share: src/net/engine_test.cc, src/config/config_testing.h, src/model/testing/.
+// Tests, and what they share: net/engine_test.cc, config/config_testing.h, model/testing/.
 bool is_test(std::string_view path) {
   return path.ends_with("_test.cc") || path.ends_with("_testing.h") ||
          path.find("/testing/") != std::string_view::npos;
