@@ -24,6 +24,12 @@ inline Hash128 hash128(std::string_view bytes, uint64_t seed = 0) {
   return {h.low64, h.high64};
 }
 
+// A random number of this process. Tables in memory hash with it, so that nobody who sends us texts
+// or ids can choose ones that collide. Never for anything that is stored.
+extern const uint64_t kProcessSeed;
+
+inline uint64_t text_hash(std::string_view text) { return hash64(text, kProcessSeed); }
+
 // Spreads the bits of an integer key (the finalizer of splitmix64).
 constexpr uint64_t mix64(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;

@@ -44,12 +44,12 @@ void BatchBuilder::add(std::string_view key, const Value& value) {
     run_.shape = child(parent, key_number(key), value.type);
     last_child_[parent] = run_.shape;
   }
-  batch_->attributes.push_back({value, is_text(value.type) ? hash64(value.text) : 0});
+  batch_->attributes.push_back({value, is_text(value.type) ? text_hash(value.text) : 0});
   ++run_.count;
 }
 
 uint32_t BatchBuilder::key_number(std::string_view key) {
-  const BatchKey hashed{key, hash64(key)};
+  const BatchKey hashed{key, text_hash(key)};
   const auto next = static_cast<uint32_t>(batch_->keys.size());
   const auto [at, is_new] = keys_.try_emplace(hashed, next);
   if (is_new) batch_->keys.push_back(hashed);

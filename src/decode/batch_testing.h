@@ -169,8 +169,8 @@ inline Attributes read_back(const Batch& batch, const AttributeRun& run) {
     const ShapeNode& node = batch.shapes[path[run.count - 1 - i]];
     const BatchAttribute& attribute = batch.attributes.at(run.first + i);
     ASSERT(node.type == attribute.value.type && node.depth == i + 1);
-    ASSERT(attribute.hash == (is_text(node.type) ? hash64(attribute.value.text) : 0));
-    ASSERT(batch.keys.at(node.key).hash == hash64(batch.keys[node.key].text));
+    ASSERT(attribute.hash == (is_text(node.type) ? text_hash(attribute.value.text) : 0));
+    ASSERT(batch.keys.at(node.key).hash == text_hash(batch.keys[node.key].text));
     out.push_back({std::string(batch.keys[node.key].text), NestedReader::read(attribute.value)});
   }
   return out;
@@ -220,7 +220,7 @@ inline std::vector<std::string> show(const Batch& batch) {
   for (const BatchSpan& span : batch.spans) {
     const BatchResource& r = batch.resources.at(span.resource);
     const BatchScope& s = batch.scopes.at(span.scope);
-    ASSERT(span.name_hash == hash64(span.name));
+    ASSERT(span.name_hash == text_hash(span.name));
     out.push_back(show(
         ResourceSpans{
             read_back(batch, r.attributes), r.dropped_attributes, {}, std::string(r.schema_url)},

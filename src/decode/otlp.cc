@@ -96,7 +96,7 @@ class OtlpDecoder {
 
   bool read_resource(const Views& pieces, BatchResource& out) {
     builder_.begin_run(Scope::resource);
-    uint64_t seed = hash64(out.schema_url, options_.attribute_bytes_max);
+    uint64_t seed = text_hash(out.schema_url) + options_.attribute_bytes_max;
     for (const std::string_view piece : pieces) {
       ProtoReader in(piece);
       while (in.next()) {
@@ -153,7 +153,7 @@ class OtlpDecoder {
 
   bool read_scope(const Views& pieces, BatchScope& out) {
     builder_.begin_run(Scope::scope);
-    uint64_t seed = hash64(out.schema_url, options_.attribute_bytes_max);
+    uint64_t seed = text_hash(out.schema_url) + options_.attribute_bytes_max;
     for (const std::string_view piece : pieces) {
       ProtoReader in(piece);
       while (in.next()) {
@@ -197,7 +197,7 @@ class OtlpDecoder {
     out.attributes = builder_.end_run();
     if (!read_events(out) || !read_links(out)) return false;
     if (accepts(out)) {
-      out.name_hash = hash64(out.name);
+      out.name_hash = text_hash(out.name);
       batch_.spans.push_back(out);
     } else {
       batch_.attributes.resize(attributes_before);

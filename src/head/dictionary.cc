@@ -40,7 +40,7 @@ void Dictionary::grow() {
   const size_t mask = table_.size() - 1;
   for (uint32_t code = 0; code < texts_.size(); ++code) {
     const std::string_view text = (*this)[code];
-    const uint64_t hash = hash64(text);
+    const uint64_t hash = text_hash(text);
     size_t i = hash & mask;
     while (table_[i].code_plus_1 != 0) i = (i + 1) & mask;
     table_[i] = {.hash = static_cast<uint32_t>(hash >> 32), .code_plus_1 = code + 1};

@@ -16,7 +16,7 @@ namespace {
 class DictionaryTest : public testing::Test {
  protected:
   uint32_t intern(const std::string& text) {
-    return dictionary_.intern(memory_, text, hash64(text));
+    return dictionary_.intern(memory_, text, text_hash(text));
   }
 
   HeadMemory memory_;

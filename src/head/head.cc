@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kPrefetchSpans = 8;
 
 uint64_t span_hash(uint32_t trace, uint64_t span_id) {
-  return mix64(span_id ^ uint64_t{trace} << 20);
+  return mix64((span_id ^ kProcessSeed) + (uint64_t{trace} << 20));
 }
 
 }  // namespace
@@ -18,7 +18,7 @@ uint64_t span_hash(uint32_t trace, uint64_t span_id) {
 Head::Head() { memory_.use(kFixedBytes); }
 
 Head::Appended Head::append(const Batch& batch) {
-  if (texts_.size() == 0) texts_.intern(memory_, {}, hash64({}));
+  if (texts_.size() == 0) texts_.intern(memory_, {}, text_hash({}));
   span_attributes_.begin_batch(batch);
   event_attributes_.begin_batch(batch);
   link_attributes_.begin_batch(batch);
@@ -176,7 +176,7 @@ void Head::append_links(const Batch& batch, const BatchSpan& span, uint32_t row)
 }
 
 uint32_t Head::text(std::string_view text) {
-  return text.empty() ? 0 : texts_.intern(memory_, text, hash64(text));
+  return text.empty() ? 0 : texts_.intern(memory_, text, text_hash(text));
 }
 
 }  // namespace vivace

@@ -31,7 +31,7 @@ constexpr size_t kScopes = 5;
 
 struct BatchAttribute {
   Value value;
-  uint64_t hash = 0;  // hash64 of value.text
+  uint64_t hash = 0;  // text_hash of value.text
 };
 
 // A run of attributes. `shape` is a node of Batch::shapes.

@@ -20,7 +20,10 @@ struct TraceId {
 
   auto operator<=>(const TraceId&) const = default;
   bool is_zero() const { return (low() | high()) == 0; }
-  uint64_t hash() const { return mix64(low() ^ std::rotl(high(), 32) * 0x9e3779b97f4a7c15ULL); }
+  // For tables in memory; differs from process to process.
+  uint64_t hash() const {
+    return mix64(mix64(low() ^ kProcessSeed) + high() * 0x9e3779b97f4a7c15ULL);
+  }
   std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), 16}; }
 
  private:
