@@ -51,6 +51,13 @@ class BodyBuffer {
     room_bytes_ = 0;
   }
 
+  // What is left of a body that is refused: its first bytes, for which no room is counted.
+  void keep_start() {
+    std::string start = body_.substr(0, kBodyStartBytes);
+    clear();
+    body_ = std::move(start);
+  }
+
   // Moves the body and its room on; this one is then empty.
   void move_into(Request& request) {
     room_.shrink_to(static_cast<int64_t>(body_.capacity()));

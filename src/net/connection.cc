@@ -299,10 +299,10 @@ void Connection::write(int32_t id, std::string chunk) {
   pump({});
 }
 
-void Connection::end(int32_t id) {
+void Connection::end(int32_t id, std::vector<Header> trailers) {
   if (closed_) return;
   forget(id, false);
-  engine_->end(id);
+  engine_->end(id, std::move(trailers));
   pump({});
 }
 

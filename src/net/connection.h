@@ -43,7 +43,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void respond(int32_t id, Response response);
   void begin(int32_t id, Response head);
   void write(int32_t id, std::string chunk);
-  void end(int32_t id);
+  void end(int32_t id, std::vector<Header> trailers);
 
  private:
   struct Socket;

@@ -85,7 +85,7 @@ class Engine {
   virtual void respond(int32_t id, Response response) = 0;
   virtual void begin(int32_t id, Response head) = 0;
   virtual void write(int32_t id, std::string chunk) = 0;
-  virtual void end(int32_t id) = 0;
+  virtual void end(int32_t id, std::vector<Header> trailers) = 0;
 
   // Adds what can be written now, until `output` holds about kFillBytes.
   virtual void fill(Output& output) = 0;

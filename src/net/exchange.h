@@ -13,6 +13,8 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "net/connection.h"
 #include "net/http.h"
@@ -50,8 +52,8 @@ class ConnectionExchange final : public Exchange {
     return true;
   }
 
-  void end() override {
-    on_io([id = id_](Connection& c) { c.end(id); });
+  void end(std::vector<Header> trailers) override {
+    on_io([id = id_, t = std::move(trailers)](Connection& c) mutable { c.end(id, std::move(t)); });
   }
 
   // The rest on the io thread.

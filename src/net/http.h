@@ -27,12 +27,15 @@ struct Header {
   std::string value;
 };
 
+// A body that is not complete is gone, but for its first bytes, at most kBodyStartBytes, over
+// HTTP/2; over HTTP/1.1 it is empty and the connection closes after the answer.
 enum class BodyState : uint8_t {
   complete,
-  too_large,  // past Listener::body_bytes_max; the body is empty, the connection closes after the
-              // answer
-  no_room,  // the budget for bodies stayed full; the body is empty, the connection closes after it
+  too_large,  // past ListenerOptions::body_bytes_max
+  no_room,    // the budget for bodies stayed full
 };
+
+constexpr size_t kBodyStartBytes = 16;
 
 struct Request {
   std::string method;
@@ -54,6 +57,9 @@ struct Response {
   int status = 200;
   std::vector<Header> headers = {};  // content-length, date and connection are added
   std::string body = {};
+  // Behind the body; among the headers when there is no body. Over HTTP/2 only: nobody asks for
+  // them over HTTP/1.1. An answer that has them carries no content-length.
+  std::vector<Header> trailers = {};
 };
 
 // A connection's side of one request; implemented by each protocol engine's connection.
@@ -67,7 +73,7 @@ class Exchange {
   // gone.
   virtual void begin(Response head) = 0;
   virtual bool write(std::string chunk) = 0;
-  virtual void end() = 0;
+  virtual void end(std::vector<Header> trailers) = 0;
 };
 
 // Move-only owner of one answer.
@@ -80,7 +86,10 @@ class Responder {
 
   void send(Response response) &&;
 
-  // Starts an answer of unknown length; the stream must be ended.
+  // Whether the answer is still owed: false once it was given or moved away.
+  bool owes_answer() const { return exchange_ != nullptr; }
+
+  // Starts an answer of unknown length; ended by `end`, or by the stream's death.
   class Stream {
    public:
     explicit Stream(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
@@ -90,9 +99,12 @@ class Responder {
       return *this;
     }
     ~Stream() {
-      if (exchange_) exchange_->end();
+      if (exchange_) exchange_->end({});
     }
     [[nodiscard]] bool write(std::string chunk) { return exchange_->write(std::move(chunk)); }
+    void end(std::vector<Header> trailers) && {
+      std::exchange(exchange_, nullptr)->end(std::move(trailers));
+    }
 
    private:
     std::shared_ptr<Exchange> exchange_;

@@ -412,7 +412,7 @@ void Http1Engine::push_chunk(std::string chunk, size_t credit) {
   if (chunking_) out_.push({"\r\n", 0});
 }
 
-void Http1Engine::end(int32_t id) {
+void Http1Engine::end(int32_t id, std::vector<Header>) {
   if (id != id_ || answer_ != Answer::streaming) return;
   if (chunking_) out_.push({"0\r\n\r\n", 0});
   finish_answer();

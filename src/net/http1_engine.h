@@ -42,7 +42,7 @@ class Http1Engine final : public Engine {
   void respond(int32_t id, Response response) override;
   void begin(int32_t id, Response head) override;
   void write(int32_t id, std::string chunk) override;
-  void end(int32_t id) override;
+  void end(int32_t id, std::vector<Header> trailers) override;
   void fill(Output& output) override;
   void time_out() override;
   void give_up_room() override;

@@ -279,7 +279,7 @@ TEST(Http1Engine, StreamsInChunks) {
                 std::string(20, 'x') + "\r\n");
   EXPECT_EQ(credited(driver.credits), 20);
   EXPECT_EQ(driver.arrivals.size(), 1U);
-  engine.end(id);
+  engine.end(id, {});
   driver.pump();
   EXPECT_EQ(driver.take_out(), "0\r\n\r\n");
   EXPECT_EQ(driver.arrivals.size(), 2U);
@@ -291,7 +291,7 @@ TEST(Http1Engine, StreamsToHttp10UntilTheEnd) {
   driver.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   engine.begin(driver.arrivals.at(0).id, {});
   engine.write(driver.arrivals[0].id, "raw");
-  engine.end(driver.arrivals[0].id);
+  engine.end(driver.arrivals[0].id, {});
   driver.pump();
   EXPECT_EQ(undated(driver.out), "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nraw");
   EXPECT_TRUE(engine.finished());
@@ -306,7 +306,7 @@ TEST(Http1Engine, StreamsNothingToHead) {
   engine.write(id, "unseen");
   driver.pump();
   EXPECT_EQ(credited(driver.credits), 6);
-  engine.end(id);
+  engine.end(id, {});
   driver.pump();
   EXPECT_EQ(undated(driver.out), "HTTP/1.1 200 OK\r\n\r\n");
   EXPECT_FALSE(engine.finished());

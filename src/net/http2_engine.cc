@@ -89,9 +89,10 @@ void Http2Engine::write(int32_t id, std::string chunk) {
   session_->resume(*s);
 }
 
-void Http2Engine::end(int32_t id) {
+void Http2Engine::end(int32_t id, std::vector<Header> trailers) {
   Http2Stream* s = session_->find(id);
   if (s == nullptr || !s->streaming) return;
+  s->trailers = std::move(trailers);
   s->ended = true;
   session_->resume(*s);
 }

@@ -40,7 +40,7 @@ class Http2Engine final : public Engine {
   void respond(int32_t id, Response response) override;
   void begin(int32_t id, Response head) override;
   void write(int32_t id, std::string chunk) override;
-  void end(int32_t id) override;
+  void end(int32_t id, std::vector<Header> trailers) override;
   void fill(Output& output) override;
   // Resets the streams whose body brought nothing since the last call.
   void time_out() override;

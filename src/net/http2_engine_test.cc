@@ -29,6 +29,7 @@ struct Answered {
   std::string head;  // "name:value|" each, without date
   std::string body;
   bool ended = false;
+  int header_blocks = 0;
   int64_t reset = -1;  // the error code
 };
 
@@ -61,6 +62,7 @@ class Client {
           if (frame->hd.type == NGHTTP2_RST_STREAM) {
             me.answers[frame->hd.stream_id].reset = frame->rst_stream.error_code;
           }
+          if (frame->hd.type == NGHTTP2_HEADERS) me.answers[frame->hd.stream_id].header_blocks++;
           const bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
           if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
             me.answers[frame->hd.stream_id].ended = true;
@@ -352,6 +354,62 @@ TEST(Http2Engine, SmallBodiesWaitForTheBudgetToo) {
   EXPECT_EQ(budget.used(), 0);
 }
 
+TEST(Http2Engine, TrailersComeBehindTheBody) {
+  Http2Engine engine({});
+  Client client(engine, [](const Request& q) {
+    return Response{.headers = {{"a", "b"}},
+                    .body = q.path == "/empty" ? "" : "body",
+                    .trailers = {{"Grpc-Status", "0"}, {"grpc-message", "a\r\nb: c"}}};
+  });
+  const int32_t whole = client.request("POST", "/");
+  const int32_t empty = client.request("POST", "/empty");
+  client.run();
+  EXPECT_EQ(client.answers[whole].head, ":status:200|a:b|grpc-status:0|grpc-message:a  b: c|");
+  EXPECT_EQ(client.answers[whole].body, "body");
+  EXPECT_TRUE(client.answers[whole].ended);
+  EXPECT_EQ(client.answers[whole].header_blocks, 2);
+  EXPECT_EQ(client.answers[empty].head, ":status:200|a:b|grpc-status:0|grpc-message:a  b: c|");
+  EXPECT_TRUE(client.answers[empty].ended);
+  EXPECT_EQ(client.answers[empty].header_blocks, 1) << "trailers only";
+  EXPECT_EQ(engine.phase(), Phase::idle);
+}
+
+TEST(Http2Engine, TrailersComeBehindAStream) {
+  Http2Engine engine({});
+  Client client(engine);
+  const int32_t id = client.request("POST", "/");
+  const int32_t nothing = client.request("POST", "/");
+  client.run();
+  engine.begin(id, {});
+  engine.write(id, std::string(300'000, 's'));  // more than the client's first window
+  client.run();
+  engine.write(id, "end");
+  engine.end(id, {{"grpc-status", "8"}});
+  engine.begin(nothing, {});
+  engine.end(nothing, {{"grpc-status", "5"}});
+  client.run();
+  EXPECT_EQ(client.answers[id].body.size(), 300'003U);
+  EXPECT_EQ(client.answers[id].head, ":status:200|grpc-status:8|");
+  EXPECT_TRUE(client.answers[id].ended);
+  EXPECT_EQ(client.answers[nothing].body, "");
+  EXPECT_EQ(client.answers[nothing].head, ":status:200|grpc-status:5|");
+  EXPECT_TRUE(client.answers[nothing].ended);
+  EXPECT_EQ(engine.phase(), Phase::idle);
+}
+
+TEST(Http2Engine, ARefusedBodyLeavesItsFirstBytes) {
+  Budget budget("bodies", 1 << 20);
+  Http2Engine engine({.body_bytes_max = 20'000, .maybe_bodies = &budget});
+  Client client(engine, echo);
+  client.request("POST", "/", {}, "0123456789abcdef" + std::string(30'000, '.'));
+  client.run();
+  ASSERT_EQ(client.driver.arrivals.size(), 1U);
+  const Request& request = client.driver.arrivals[0].request;
+  EXPECT_EQ(request.body_state, BodyState::too_large);
+  EXPECT_EQ(request.body, "0123456789abcdef");
+  EXPECT_EQ(budget.used(), 0);
+}
+
 TEST(Http2Engine, ResetTellsThatTheClientIsGone) {
   Http2Engine engine({});
   Client client(engine);
@@ -364,7 +422,7 @@ TEST(Http2Engine, ResetTellsThatTheClientIsGone) {
   engine.respond(id, {.body = "too late"});
   engine.begin(id, {});
   engine.write(id, "too late");
-  engine.end(id);
+  engine.end(id, {});
   client.run();
   EXPECT_EQ(engine.phase(), Phase::idle);
   EXPECT_EQ(client.answers[id].head, "");
@@ -382,7 +440,7 @@ TEST(Http2Engine, ResetWhileStreaming) {
   nghttp2_submit_rst_stream(client.session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
   client.run();
   engine.write(id, "more");
-  engine.end(id);
+  engine.end(id, {});
   client.run();
   EXPECT_THAT(client.driver.gone, ElementsAre(id));
 }
@@ -502,7 +560,7 @@ TEST(Http2Engine, StreamsWithCredit) {
   nghttp2_session_consume(client.session, id, 65'535);
   client.run();
   EXPECT_EQ(credited(client.driver.credits), 100'003);
-  engine.end(id);
+  engine.end(id, {});
   client.run();
   EXPECT_TRUE(client.answers[id].ended);
 }
@@ -514,7 +572,7 @@ TEST(Http2Engine, StreamsNothingToHead) {
   client.run();
   engine.begin(id, {});
   engine.write(id, "unseen");
-  engine.end(id);
+  engine.end(id, {});
   client.run();
   EXPECT_TRUE(client.answers[id].ended);
   EXPECT_EQ(client.answers[id].body, "");

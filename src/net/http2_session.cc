@@ -70,6 +70,18 @@ bool is_left_out(std::string_view name) {
          name == "keep-alive" || name == "proxy-connection" || name == "upgrade";
 }
 
+// Names become lower-case and values one line, in place: the result refers to `fields`.
+void append_fields(std::vector<nghttp2_nv>& out, std::vector<Header>& fields) {
+  for (Header& h : fields) {
+    lower_in_place(h.name);
+    if (is_left_out(h.name)) continue;
+    for (char& c : h.value) {
+      if (c == '\r' || c == '\n' || c == '\0') c = ' ';
+    }
+    out.push_back(make_nv(h.name, h.value));
+  }
+}
+
 }  // namespace
 
 // Static members of a nested class, so that they may touch what Http2Session keeps private.
@@ -183,8 +195,13 @@ ssize_t Http2Session::Callbacks::read_answer(nghttp2_session*, int32_t id, uint8
     }
   }
   if (s.parts.empty() && s.ended) {
-    // Trailers go here: NO_END_STREAM beside EOF, then nghttp2_submit_trailer.
     *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (!s.trailers.empty()) {
+      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      std::vector<nghttp2_nv> trailers;
+      append_fields(trailers, s.trailers);
+      nghttp2_submit_trailer(self(user).session, id, trailers.data(), trailers.size());
+    }
   } else if (used == 0) {
     s.deferred = true;
     return NGHTTP2_ERR_DEFERRED;
@@ -372,7 +389,7 @@ void Http2Session::retry_room() {
 void Http2Session::refuse_body(Http2Stream& s, BodyState state) {
   fault = state == BodyState::too_large ? "body_too_large" : "no_room";
   forget_uncovered(s);
-  s.body.clear();
+  s.body.keep_start();
   s.request.body_state = state;
   arrive(s);
   consume(s, s.unconsumed);
@@ -402,19 +419,16 @@ void Http2Session::submit(Http2Stream& s, Response response, bool streamed) {
   const std::string length = std::to_string(response.body.size());
   const bool has_body = status_has_body(response.status);
   std::vector<nghttp2_nv> headers;
-  headers.reserve(response.headers.size() + 3);
+  headers.reserve(response.headers.size() + response.trailers.size() + 3);
   headers.push_back(make_nv(":status", status));
-  for (Header& h : response.headers) {
-    lower_in_place(h.name);
-    if (is_left_out(h.name)) continue;
-    for (char& c : h.value) {
-      if (c == '\r' || c == '\n' || c == '\0') c = ' ';
-    }
-    headers.push_back(make_nv(h.name, h.value));
-  }
+  append_fields(headers, response.headers);
   headers.push_back(make_nv("date", date_now()));
-  if (!streamed && has_body) headers.push_back(make_nv("content-length", length));
   const bool sends_data = has_body && !s.head_only && (streamed || !response.body.empty());
+  if (!sends_data) append_fields(headers, response.trailers);
+  if (!streamed && has_body && response.trailers.empty()) {
+    headers.push_back(make_nv("content-length", length));
+  }
+  if (sends_data) s.trailers = std::move(response.trailers);
   s.streaming = streamed && sends_data;
   s.ended = !s.streaming;
   if (sends_data && !response.body.empty()) s.parts.push(std::move(response.body));

@@ -46,8 +46,9 @@ struct Http2Stream {
   bool streaming = false;
   bool ended = false;
   bool deferred = false;
-  Fifo<std::string> parts;  // of the answer, not yet taken by nghttp2
-  size_t part_used = 0;     // of the first
+  Fifo<std::string> parts;       // of the answer, not yet taken by nghttp2
+  size_t part_used = 0;          // of the first
+  std::vector<Header> trailers;  // of the answer, until they are submitted
 };
 
 class Http2Session {

@@ -20,7 +20,10 @@ class Recorder final : public Exchange {
     log += chunk + ";";
     return true;
   }
-  void end() override { log += "end;"; }
+  void end(std::vector<Header> trailers) override {
+    log += "end;";
+    for (const Header& h : trailers) log += h.name + "=" + h.value + ";";
+  }
   std::string log;
 };
 
@@ -55,6 +58,19 @@ TEST(Responder, StreamEndsWhenItDies) {
     EXPECT_TRUE(moved.write("b"));
   }
   EXPECT_EQ(exchange->log, "begin;a;b;end;");
+}
+
+TEST(Responder, StreamEndsOnceWithItsTrailers) {
+  auto exchange = std::make_shared<Recorder>();
+  {
+    Responder responder(exchange);
+    EXPECT_TRUE(responder.owes_answer());
+    auto stream = std::move(responder).stream({});
+    EXPECT_FALSE(responder.owes_answer());  // NOLINT(bugprone-use-after-move): what is asked
+    EXPECT_TRUE(stream.write("a"));
+    std::move(stream).end({{"x", "y"}});
+  }
+  EXPECT_EQ(exchange->log, "begin;a;end;x=y;");
 }
 
 TEST(Request, FindsTheFirstHeader) {

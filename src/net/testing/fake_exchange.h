@@ -62,9 +62,10 @@ class FakeExchange final : public Exchange {
     answer_.response.body += part;
     return true;
   }
-  void end() override {
+  void end(std::vector<Header> trailers) override {
     const std::lock_guard lock(mutex_);
     ASSERT(!done_ && answer_.streamed);
+    answer_.response.trailers = std::move(trailers);
     finish();
   }
 
