@@ -23,7 +23,7 @@ Result<int64_t> parse_seconds(const Params& params, std::string_view name) {
   if (text.empty()) return 0;
   int64_t value = 0;
   std::string_view digits = text;
-  if (digits.starts_with('+')) digits.remove_prefix(1);
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
   const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   const bool range = failed == std::errc::result_out_of_range;
   if (failed != std::errc() || end != digits.data() + digits.size()) {
