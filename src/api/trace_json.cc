@@ -54,43 +54,14 @@ void enum_member(std::string& out, std::string_view name, int32_t value,
   }
 }
 
-// The AnyValue in a piece of protobuf; arrays and maps inside were checked when they came in.
-Value read_any_value(std::string_view bytes) {
-  Value out;
-  ProtoReader in(bytes);
-  while (in.next()) {
-    switch (in.key()) {
-      case proto_key(1, Wire::bytes):
-        out = {ValueType::string, 0, in.bytes()};
-        break;
-      case proto_key(2, Wire::varint):
-        out = {ValueType::boolean, in.varint(), {}};
-        break;
-      case proto_key(3, Wire::varint):
-        out = {ValueType::integer, in.varint(), {}};
-        break;
-      case proto_key(4, Wire::fixed64):
-        out = {ValueType::real, in.fixed64(), {}};
-        break;
-      case proto_key(5, Wire::bytes):
-        out = {ValueType::array, 0, in.bytes()};
-        break;
-      case proto_key(6, Wire::bytes):
-        out = {ValueType::map, 0, in.bytes()};
-        break;
-      case proto_key(7, Wire::bytes):
-        out = {ValueType::bytes, 0, in.bytes()};
-        break;
-      default:
-        in.skip();
-    }
-  }
-  return out;
-}
+using Pieces = std::vector<std::string_view>;
 
+void append_nested_value(std::string& out, const Pieces& pieces);
+
+// A KeyValue.
 void append_pair(std::string& out, std::string_view bytes) {
   std::string_view key;
-  Value value;
+  Pieces value;
   ProtoReader in(bytes);
   while (in.next()) {
     switch (in.key()) {
@@ -98,7 +69,7 @@ void append_pair(std::string& out, std::string_view bytes) {
         key = in.bytes();
         break;
       case proto_key(2, Wire::bytes):
-        value = read_any_value(in.bytes());
+        value.push_back(in.bytes());
         break;
       default:
         in.skip();
@@ -107,30 +78,78 @@ void append_pair(std::string& out, std::string_view bytes) {
   out.push_back('{');
   text_member(out, "key", key);
   member(out, "value");
-  append_value(out, value);
+  append_nested_value(out, value);
   out.push_back('}');
 }
 
 // ArrayValue and KeyValueList: both hold repeated field 1.
-void append_nested(std::string& out, std::string_view name, const Value& value) {
-  member(out, name);
+void append_list(std::string& out, ValueType type, const Pieces& pieces) {
+  member(out, type == ValueType::array ? "arrayValue" : "kvlistValue");
   out.push_back('{');
   bool any = false;
-  ProtoReader in(value.text);
-  while (in.next()) {
-    if (in.key() != proto_key(1, Wire::bytes)) {
-      in.skip();
-      continue;
-    }
-    out += any ? "," : "\"values\":[";
-    any = true;
-    if (value.type == ValueType::array) {
-      append_value(out, read_any_value(in.bytes()));
-    } else {
-      append_pair(out, in.bytes());
+  for (const std::string_view piece : pieces) {
+    ProtoReader in(piece);
+    while (in.next()) {
+      if (in.key() != proto_key(1, Wire::bytes)) {
+        in.skip();
+        continue;
+      }
+      out += any ? "," : "\"values\":[";
+      any = true;
+      if (type == ValueType::array) {
+        append_nested_value(out, {in.bytes()});
+      } else {
+        append_pair(out, in.bytes());
+      }
     }
   }
   out += any ? "]}" : "}";
+}
+
+// An AnyValue inside another, as protobuf, which may come in pieces: what is set last wins, pieces
+// of one array or map are joined. All was checked when it came in.
+void append_nested_value(std::string& out, const Pieces& pieces) {
+  Value value;
+  Pieces list;  // of the array or map
+  const auto set = [&](ValueType type, uint64_t bits, std::string_view text) {
+    if (value.type != type) list.clear();
+    value = {type, bits, text};
+    if (type == ValueType::array || type == ValueType::map) list.push_back(text);
+  };
+  for (const std::string_view piece : pieces) {
+    ProtoReader in(piece);
+    while (in.next()) {
+      switch (in.key()) {
+        case proto_key(1, Wire::bytes):
+          set(ValueType::string, 0, in.bytes());
+          break;
+        case proto_key(2, Wire::varint):
+          set(ValueType::boolean, in.varint(), {});
+          break;
+        case proto_key(3, Wire::varint):
+          set(ValueType::integer, in.varint(), {});
+          break;
+        case proto_key(4, Wire::fixed64):
+          set(ValueType::real, in.fixed64(), {});
+          break;
+        case proto_key(5, Wire::bytes):
+          set(ValueType::array, 0, in.bytes());
+          break;
+        case proto_key(6, Wire::bytes):
+          set(ValueType::map, 0, in.bytes());
+          break;
+        case proto_key(7, Wire::bytes):
+          set(ValueType::bytes, 0, in.bytes());
+          break;
+        default:
+          in.skip();
+      }
+    }
+  }
+  if (list.empty()) return append_value(out, value);
+  out.push_back('{');
+  append_list(out, value.type, list);
+  out.push_back('}');
 }
 
 void attributes_member(std::string& out, const std::vector<AttributeView>& attributes) {
@@ -255,10 +274,8 @@ void append_value(std::string& out, const Value& value) {
       append_json_base64(out, value.text);
       break;
     case ValueType::array:
-      append_nested(out, "arrayValue", value);
-      break;
     case ValueType::map:
-      append_nested(out, "kvlistValue", value);
+      append_list(out, value.type, {value.text});
       break;
   }
   out.push_back('}');
