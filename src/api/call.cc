@@ -137,9 +137,10 @@ void Call::observe(int status, uint64_t bytes) {
 bool StreamedBody::checkpoint() {
   if (buffer_.size() < kStreamFromBytes) return true;
   if (!stream_) start();
-  const bool sent = send(gzip_ ? gzip_->compress(buffer_) : std::move(buffer_));
+  gone_ = !send(gzip_ ? gzip_->compress(buffer_) : std::move(buffer_)) ||
+          call_.request_.stop.stop_requested();
   buffer_.clear();
-  return sent && !call_.request_.stop.stop_requested();
+  return !gone_;
 }
 
 void StreamedBody::start() {
@@ -152,8 +153,10 @@ void StreamedBody::start() {
 }
 
 bool StreamedBody::send(std::string bytes) {
+  if (gone_ || bytes.empty()) return !gone_;
   sent_bytes_ += bytes.size();
-  return bytes.empty() || stream_->write(std::move(bytes));
+  gone_ = !stream_->write(std::move(bytes));
+  return !gone_;
 }
 
 void StreamedBody::finish() && {
@@ -163,7 +166,7 @@ void StreamedBody::finish() && {
     return;
   }
   bool sent = send(gzip_ ? gzip_->compress(buffer_) : std::move(buffer_));
-  if (gzip_) sent = send(gzip_->finish()) && sent;
+  if (gzip_) sent = send(gzip_->finish());
   stream_.reset();
   call_.observe(sent ? head_.status : 499, sent_bytes_);
 }

@@ -74,6 +74,7 @@ class StreamedBody {
   std::string buffer_;
   std::optional<net::Responder::Stream> stream_;
   std::optional<GzipStream> gzip_;
+  bool gone_ = false;  // the client; then nothing more is sent
   uint64_t sent_bytes_ = 0;
 };
 
