@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "decode/batch_testing.h"
 #include "decode/otlp.h"
 #include "decode/otlp_testing.h"
 #include "model/tenant.h"
@@ -21,7 +22,8 @@ namespace vivace {
 class TestStore {
  public:
   TestStore() {
-    auto store = Store::open(disk_, {.wal = {.folder = "/wal"}}, clock_, metrics_);
+    auto store =
+        Store::open(disk_, {.wal = {.folder = "/wal", .segment_bytes = 4 << 20}}, clock_, metrics_);
     ASSERT(store);
     store_ = std::move(*store);
     ASSERT(store_->recover());
