@@ -435,13 +435,7 @@ Result<std::unique_ptr<Batch>> decode_otlp(std::string body, const DecodeOptions
 
 Result<std::unique_ptr<Batch>> decode_received(ContentEncoding encoding, std::string_view received,
                                                size_t bytes_max, const DecodeOptions& options) {
-  switch (encoding) {
-    case ContentEncoding::identity:
-      return decode_otlp(std::string(received), options);
-    case ContentEncoding::gzip:
-      return decode_otlp(TRY(gunzip(received, bytes_max)), options);
-  }
-  return fail(Code::unimplemented, "unknown content encoding");
+  return decode_otlp(TRY(unpack(encoding, received, bytes_max)), options);
 }
 
 }  // namespace vivace

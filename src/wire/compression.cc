@@ -1,12 +1,18 @@
-// libdeflate works on whole buffers and needs to be told the room for its output: we begin with
-// what the trailer claims, within reason, and double when that was too little.
+// Which unpacker for which encoding, and those of the deflate family. libdeflate works on whole
+// buffers and needs to be told the room for its output: we begin with what the trailer claims,
+// within reason, and double when that was too little.
 #include "wire/compression.h"
 
 #include <algorithm>
+#include <array>
 #include <libdeflate.h>
 #include <memory>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "wire/unpackers.h"
 
 namespace vivace {
 namespace {
@@ -35,33 +41,62 @@ libdeflate_compressor* compressor() {
   return kept.get();
 }
 
-// Appends one member's content to `out`; the number of input bytes that it took.
-Result<size_t> gunzip_member(std::string_view in, size_t bytes_max, std::string& out) {
+// One of the three forms of deflate.
+struct Deflated {
+  std::string_view name;
+  libdeflate_result (*inflate)(libdeflate_decompressor*, const void* in, size_t in_bytes, void* out,
+                               size_t out_bytes, size_t* used, size_t* made);
+};
+constexpr Deflated kGzip{"gzip", libdeflate_gzip_decompress_ex};
+constexpr Deflated kZlib{"zlib", libdeflate_zlib_decompress_ex};
+constexpr Deflated kRaw{"deflate", libdeflate_deflate_decompress_ex};
+
+// Appends one stream's content, which `claimed` bytes may be enough for; the number of input bytes
+// that it took.
+Result<size_t> inflate(const Deflated& form, std::string_view in, size_t claimed, size_t bytes_max,
+                       std::string& out) {
   const size_t before = out.size();
-  const size_t claimed = load<uint32_t>(in.data() + in.size() - 4);
   const size_t possible = std::min(bytes_max - before, in.size() * kExpansionMax);
   size_t room = std::min(possible, std::max(claimed, std::min(kFirstRoomBytes, in.size() * 4)));
   while (true) {
     resize_uninitialized(out, before + room);
     size_t used = 0;
     size_t made = 0;
-    switch (libdeflate_gzip_decompress_ex(decompressor(), in.data(), in.size(), out.data() + before,
-                                          room, &used, &made)) {
+    switch (form.inflate(decompressor(), in.data(), in.size(), out.data() + before, room, &used,
+                         &made)) {
       case LIBDEFLATE_SUCCESS:
         out.resize(before + made);
         return used;
       case LIBDEFLATE_INSUFFICIENT_SPACE:
         if (room >= possible) {
-          if (room >= bytes_max - before)
-            return fail(Code::too_large, "http: request body too large");
-          return fail(Code::invalid_argument, "gzip: invalid data");
+          if (room >= bytes_max - before) return body_too_large();
+          return fail(Code::invalid_argument, fmt::format("{}: invalid data", form.name));
         }
         room = std::min(possible, std::max(room * 2, kFirstRoomBytes));
         break;
       default:
-        return fail(Code::invalid_argument, "gzip: invalid or truncated data");
+        return fail(Code::invalid_argument,
+                    fmt::format("{}: invalid or truncated data", form.name));
     }
   }
+}
+
+// A body that is one stream and nothing else.
+Result<std::string> inflate_whole(const Deflated& form, std::string_view packed, size_t bytes_max) {
+  std::string out;
+  const size_t used = TRY(inflate(form, packed, 0, bytes_max, out));
+  if (used == packed.size()) return out;
+  return fail(Code::invalid_argument, fmt::format("{}: bytes after the end", form.name));
+}
+
+// RFC 1950: method 8, a window of at most 32 KiB, no dictionary, and a check over both bytes. Raw
+// deflate begins like this only when it wastes bits on purpose.
+bool has_zlib_header(std::string_view bytes) {
+  if (bytes.size() < 2) return false;
+  const auto method = static_cast<uint8_t>(bytes[0]);
+  const auto flags = static_cast<uint8_t>(bytes[1]);
+  return (method & 0x0f) == 8 && method >> 4 <= 7 && (flags & 0x20) == 0 &&
+         (method * 256 + flags) % 31 == 0;
 }
 
 }  // namespace
@@ -75,9 +110,58 @@ Result<std::string> gunzip(std::string_view compressed, size_t bytes_max) {
     if (compressed.size() < kGzipOverheadBytes) {
       return fail(Code::invalid_argument, "gzip: unexpected end of data");
     }
-    compressed.remove_prefix(TRY(gunzip_member(compressed, bytes_max, out)));
+    const size_t claimed = load<uint32_t>(compressed.data() + compressed.size() - 4);
+    compressed.remove_prefix(TRY(inflate(kGzip, compressed, claimed, bytes_max, out)));
   } while (!compressed.empty());
   return out;
+}
+
+std::optional<ContentEncoding> content_encoding_of(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, ContentEncoding>, 9> kNames = {{
+      {"", ContentEncoding::identity},
+      {"identity", ContentEncoding::identity},
+      {"gzip", ContentEncoding::gzip},
+      {"x-gzip", ContentEncoding::gzip},
+      {"zstd", ContentEncoding::zstd},
+      {"zlib", ContentEncoding::zlib},
+      {"deflate", ContentEncoding::deflate},
+      {"snappy", ContentEncoding::snappy},
+      {"lz4", ContentEncoding::lz4},
+  }};
+  const auto found = std::ranges::find(kNames, name, &decltype(kNames)::value_type::first);
+  if (found == kNames.end()) return std::nullopt;
+  return found->second;
+}
+
+ContentEncoding settle(ContentEncoding named, std::string_view body) {
+  if (named == ContentEncoding::deflate && has_zlib_header(body)) return ContentEncoding::zlib;
+  if (named == ContentEncoding::snappy && !is_snappy_stream(body)) {
+    return ContentEncoding::snappy_block;
+  }
+  return named;
+}
+
+Result<std::string> unpack(ContentEncoding encoding, std::string_view packed, size_t bytes_max) {
+  switch (encoding) {
+    case ContentEncoding::identity:
+      if (packed.size() > bytes_max) return body_too_large();
+      return std::string(packed);
+    case ContentEncoding::gzip:
+      return gunzip(packed, bytes_max);
+    case ContentEncoding::zstd:
+      return unpack_zstd(packed, bytes_max);
+    case ContentEncoding::zlib:
+      return inflate_whole(kZlib, packed, bytes_max);
+    case ContentEncoding::deflate:
+      return inflate_whole(kRaw, packed, bytes_max);
+    case ContentEncoding::snappy:
+      return unpack_snappy_stream(packed, bytes_max);
+    case ContentEncoding::snappy_block:
+      return unpack_snappy_block(packed, bytes_max);
+    case ContentEncoding::lz4:
+      return unpack_lz4(packed, bytes_max);
+  }
+  return fail(Code::unimplemented, "unknown content encoding");
 }
 
 std::string gzip(std::string_view bytes) {

@@ -4,7 +4,6 @@
 #include "wire/compression.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <malloc.h>
 #include <new>
@@ -14,27 +13,28 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "wire/memory_testing.h"
 
-namespace {
+namespace vivace {
 
 std::atomic<size_t> bytes_in_use;
 std::atomic<size_t> bytes_peak;
 
-}  // namespace
+}  // namespace vivace
 
 void* operator new(size_t size) {
   void* const block = std::malloc(size);
   if (block == nullptr) throw std::bad_alloc();
-  const size_t now = bytes_in_use += malloc_usable_size(block);
-  size_t peak = bytes_peak;
-  while (now > peak && !bytes_peak.compare_exchange_weak(peak, now)) {
+  const size_t now = vivace::bytes_in_use += malloc_usable_size(block);
+  size_t peak = vivace::bytes_peak;
+  while (now > peak && !vivace::bytes_peak.compare_exchange_weak(peak, now)) {
   }
   return block;
 }
 
 void operator delete(void* block) noexcept {
   if (block == nullptr) return;
-  bytes_in_use -= malloc_usable_size(block);
+  vivace::bytes_in_use -= malloc_usable_size(block);
   std::free(block);
 }
 
@@ -44,15 +44,6 @@ namespace vivace {
 namespace {
 
 constexpr size_t kMiB = 1 << 20;
-
-// What `run` took beyond what was there, at its worst moment.
-template <class Run>
-size_t peak_of(const Run& run) {
-  const size_t before = bytes_in_use;
-  bytes_peak = before;
-  run();
-  return bytes_peak - before;
-}
 
 struct PackOptions {
   int level = Z_DEFAULT_COMPRESSION;
