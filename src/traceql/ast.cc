@@ -1,4 +1,5 @@
-// What can be said of a tree by looking at it.
+// What can be said of a tree by looking at it: texts of its functions, static types, whether it
+// looks at the span at all. The parser and the check ask, and evaluators for what they can skip.
 #include "traceql/ast.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Operators on values; see compute.h for the rules.
+// Operators on values; see compute.h for the rules. Signed overflow is undefined in C++ and wraps
+// in the language, so integers are computed unsigned.
 #include "traceql/compute.h"
 
 #include <cmath>

@@ -1,4 +1,5 @@
-// The lexer: see lexer.h for the two modes.
+// The lexer: see lexer.h for the two modes. Each method reads one sort of token, from `start_`, and
+// leaves `at_` behind it.
 #include "traceql/lexer.h"
 
 #include <algorithm>

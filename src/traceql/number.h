@@ -1,4 +1,5 @@
-// Numbers and durations as the language writes them. Signs are operators, not part of a number.
+// Numbers and durations as the language writes them. Signs are operators, not part of a number. The
+// lexer calls these on the text that begins with a digit.
 #pragma once
 
 #include <expected>

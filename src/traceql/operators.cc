@@ -1,4 +1,5 @@
-// The tables of operators.
+// The tables of operators, and the rules which types they take. Lexer, parser, check and printer
+// all read them here.
 #include "traceql/operators.h"
 
 #include <array>

@@ -1,4 +1,5 @@
-// Printing of expressions on one span, and of the names and values in them.
+// Printing of expressions on one span, and of the names and values in them. Slot (printer.h)
+// decides about parentheses.
 #include <cmath>
 #include <limits>
 

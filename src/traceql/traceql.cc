@@ -1,4 +1,5 @@
-// The entrance: text to checked tree, and errors as text.
+// The entrance: text to checked tree, and errors as text. Parsing comes first, so an error of
+// grammar anywhere wins over a mistake in types.
 #include "traceql/traceql.h"
 
 #include <fmt/format.h>

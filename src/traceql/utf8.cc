@@ -1,4 +1,5 @@
-// Decoding and encoding of UTF-8 (RFC 3629).
+// Decoding and encoding of UTF-8 (RFC 3629), strictly: what is overlong, a surrogate or past the
+// last code point is no character.
 #include "traceql/utf8.h"
 
 namespace vivace::traceql {

@@ -1,4 +1,5 @@
-// UTF-8, one character at a time, as the lexer and the printer need it.
+// UTF-8 (RFC 3629), one character at a time, as the lexer and the printer need it. Columns of
+// errors count characters, and names may hold any.
 #pragma once
 
 #include <cstddef>
