@@ -114,6 +114,8 @@ class Scanner {
     auto next = TRY(find_record(offset + kRecordAlignment, stop, 0));
     if (!next && !bounds_.expected_end) {  // no other segment tells: the records themselves may
       next = TRY(find_record(std::max(offset + kRecordAlignment, stop), limit_, bad));
+      // It vouches for this place, and so for what lies between: the nearest record will do.
+      if (next) next = TRY(find_record(offset + kRecordAlignment, *next + 1, 0));
     }
     if (!next && !synced) return next;
     const uint64_t until = next.value_or(stop);

@@ -256,6 +256,30 @@ TEST(WalDamage, ManyPlacesAtOnce) {
   }
 }
 
+// A later group vouches for the damaged one as a whole: of that, only what was hit is lost.
+TEST(WalDamage, TheRestOfADamagedGroupInTheLastSegment) {
+  FaultStorage disk;
+  std::vector<Lsn> places;
+  for (const std::vector<uint64_t>& group : {std::vector<uint64_t>{1, 2, 3}, {4}}) {
+    Metrics metrics;
+    auto wal = Wal::open(disk, kOptions, metrics).value();
+    ASSERT_TRUE(wal->replay(0, [](const WalRecord&, Lsn) { return Result<void>(); }));
+    for (const uint64_t number : group) {  // what waits for the writer is one group
+      wal->append(make_record(number, 50), [&](Result<Lsn> lsn) { places.push_back(*lsn); });
+    }
+    wal->start();
+  }
+  ASSERT_EQ(places.size(), 4U);
+  const std::string path = std::string(kFolder) + "/wal-000001.seg";
+  std::string bytes = disk.durable(path);
+  bytes[places[1] - 1 - 8] ^= 1;  // the end of the first record's body
+  disk.set_durable(path, bytes);
+  const auto found = restart(disk, Log(), 0);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_THAT(found->numbers, testing::ElementsAre(2, 3, 4));
+  EXPECT_GT(found->damaged_bytes, 0U);
+}
+
 TEST(WalDamage, DamagedFilesAreKeptForEver) {
   const Log log = make_log();
   for (const auto& [path, image] : log.files) {
