@@ -202,22 +202,26 @@ bool Connection::choose_engine(std::string_view bytes) {
   const size_t n = std::min(bytes.size(), kHttp2Preface.size());
   const bool like_http2 = bytes.substr(0, n) == kHttp2Preface.substr(0, n);
   if (like_http2 && n < kHttp2Preface.size()) return false;
-  const ListenerOptions& options = listener_->options;
-  const Limits limits{options.body_bytes_max, options.header_bytes_max, options.bodies};
   http2_ = like_http2;
   if (like_http2) {
-    engine_ = std::make_unique<Http2Engine>(limits);
+    engine_ = std::make_unique<Http2Engine>(limits());
   } else {
-    engine_ = std::make_unique<Http1Engine>(limits);
+    engine_ = std::make_unique<Http1Engine>(limits());
   }
   return true;
 }
 
-void Connection::change_to_http2(Http1Engine& http1) {
+Limits Connection::limits() const {
   const ListenerOptions& options = listener_->options;
-  const Limits limits{options.body_bytes_max, options.header_bytes_max, options.bodies};
+  return {.body_bytes_max = options.body_bytes_max,
+          .header_bytes_max = options.header_bytes_max,
+          .maybe_bodies = options.bodies,
+          .streams_max = options.streams_max};
+}
+
+void Connection::change_to_http2(Http1Engine& http1) {
   auto& asked = http1.upgrade();
-  auto http2 = Http2Engine::upgraded(limits, asked.settings, asked.request);
+  auto http2 = Http2Engine::upgraded(limits(), asked.settings, asked.request);
   if (http2 == nullptr) return http1.decline_upgrade();
   out_.add("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
   engine_ = std::move(http2);

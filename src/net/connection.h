@@ -57,6 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void keep_unread(std::string_view bytes);
   void drop_unread();
   bool choose_engine(std::string_view bytes);
+  Limits limits() const;
   void change_to_http2(Http1Engine& http1);
   bool hand_over();
   void call_handler(Request request, Responder responder);

@@ -27,6 +27,7 @@ struct Limits {
   int64_t body_bytes_max = 20 << 20;
   int64_t header_bytes_max = 64 << 10;
   Budget* maybe_bodies = nullptr;
+  uint32_t streams_max = 100;  // of one connection at once
 };
 
 struct Arrival {

@@ -118,7 +118,7 @@ class Service {
     if (!timeout) {
       return failure(GrpcCode::internal, fmt::format("malformed grpc-timeout: \"{}\"", text));
     }
-    call.deadline = std::chrono::steady_clock::now() + *timeout;
+    call.timeout = timeout;
     if (timeout->count() > 0) return std::nullopt;
     return failure(GrpcCode::deadline_exceeded, "the deadline had passed on arrival");
   }

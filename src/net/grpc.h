@@ -50,8 +50,8 @@ struct GrpcCall {
   ContentEncoding encoding = ContentEncoding::identity;  // of `message`
   std::string message;
   Reservation room;  // the message's share of the budget
-  // When the client stops waiting; none when it did not say.
-  std::optional<std::chrono::steady_clock::time_point> deadline;
+  // How long the client waits, from about now; none when it did not say.
+  std::optional<std::chrono::nanoseconds> timeout;
   std::stop_token stop;  // requested when the client gave up
 
   // The first value of that (lower-case) name; empty when absent.

@@ -3,10 +3,10 @@
 // control; this file keeps requests, answers and limits.
 //
 // A body's bytes are given back to the client's window only when the budget has room for them, so a
-// full budget stops senders at kWindowBytes a connection. Against floods: kStreamsMax streams at
-// once; a stream that dies before its answer costs one of kResetsMax credits, which complete
-// answers earn back, and the connection ends with ENHANCE_YOUR_CALM when they are gone; nghttp2
-// bounds CONTINUATION, SETTINGS and the acknowledgements that wait.
+// full budget stops senders at kWindowBytes a connection. Against floods: Limits::streams_max
+// streams at once; a stream that dies before its answer costs one of kResetsMax credits, which
+// complete answers earn back, and the connection ends with ENHANCE_YOUR_CALM when they are gone;
+// nghttp2 bounds CONTINUATION, SETTINGS and the acknowledgements that wait.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,6 @@ class Http2Session;
 
 class Http2Engine final : public Engine {
  public:
-  static constexpr int kStreamsMax = 100;
   static constexpr int kResetsMax = 200;
   static constexpr int kWindowBytes = 256 << 10;
 

@@ -236,7 +236,7 @@ void Http2Session::start() {
   const auto header_list =
       static_cast<uint32_t>(std::min<int64_t>(limits.header_bytes_max, INT32_MAX));
   const std::array<nghttp2_settings_entry, 3> settings = {{
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, Http2Engine::kStreamsMax},
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams_max},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, Http2Engine::kWindowBytes},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, header_list},
   }};

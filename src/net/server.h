@@ -25,6 +25,7 @@ struct ListenerOptions {
   int64_t body_bytes_max = 20 << 20;
   int64_t header_bytes_max = 64 << 10;
   int64_t connections_max = 4096;
+  uint32_t streams_max = 100;                        // of one HTTP/2 connection at once
   std::chrono::milliseconds header_timeout{30'000};  // first byte of a request to its last header
   std::chrono::milliseconds body_timeout{30'000};    // longest silence inside a body
   std::chrono::milliseconds idle_timeout{120'000};   // between requests
