@@ -1,5 +1,6 @@
-// Parts in the order of the road; destroyed in the opposite order, after `stop` has ended all
-// threads. Memory is shared out here, once, from what the machine or its cgroup allows.
+// Parts in the order of the road; destroyed in the opposite order, after `stop`
+// has ended all threads. Memory is shared out here, once, from what the machine
+// or its cgroup allows.
 #include "app/app.h"
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "model/tenant.h"
 #include "net/server.h"
+#include "receive/otlp_grpc.h"
 #include "receive/otlp_http.h"
 #include "storage/local_storage.h"
 
@@ -25,6 +27,7 @@ namespace {
 using std::chrono::milliseconds;
 constexpr int64_t kMiB = 1 << 20;
 constexpr size_t kQueriesWaitingMax = 2000;
+constexpr int64_t kStreamsMax = 10'000;  // of one connection
 
 milliseconds ms(int64_t ns, int64_t when_zero_ms) {
   return milliseconds(ns == 0 ? when_zero_ms : std::max<int64_t>(1, ns / 1'000'000));
@@ -73,6 +76,7 @@ class App::Parts {
                       .body_bytes_max = body_bytes_max()},
         *store_, bodies_, clock_, metrics_);
     CHECK_OK(listen_otlp_http());
+    CHECK_OK(listen_otlp_grpc());
     api_.set_phase(api::Phase::ready);
     log::info("Vivace started");
     return {};
@@ -82,7 +86,9 @@ class App::Parts {
     api_.set_phase(api::Phase::stopping);
     std::this_thread::sleep_for(ms(config_.shutdown_delay_ns, 0));
     const milliseconds grace = ms(config_.server.graceful_shutdown_timeout_ns, 1);
-    server_.stop_listener("otlp-http", std::min(grace, milliseconds(10'000)));
+    for (const char* receiver : {"otlp-http", "otlp-grpc"}) {
+      server_.stop_listener(receiver, std::min(grace, milliseconds(10'000)));
+    }
     if (ingest_ != nullptr) ingest_->stop();
     if (store_ != nullptr) store_->stop();
     server_.stop(std::min(grace, milliseconds(5'000)));
@@ -161,25 +167,50 @@ class App::Parts {
   Result<void> listen_otlp_http() {
     if (!config_.distributor.otlp_http) return {};
     const config::OtlpHttp& otlp = *config_.distributor.otlp_http;
-    const int64_t retry_ns = config_.distributor.retry_after_on_resource_exhausted_ns;
-    const auto port =
-        TRY(server_.listen({.name = "otlp-http",
-                            .address = otlp.address,
-                            .port = otlp.port,
-                            .body_bytes_max = otlp.max_request_body_size_bytes,
-                            .header_timeout = ms(otlp.read_timeout_ns, 30'000),
-                            .body_timeout = ms(otlp.read_timeout_ns, 30'000),
-                            .idle_timeout = ms(otlp.idle_timeout_ns, 120'000),
-                            .bodies = &bodies_},
-                           receive::otlp_http_handler(
-                               {.traces_path = otlp.traces_url_path,
-                                .multitenancy = config_.multitenancy_enabled,
-                                .retry_after_s = std::max<int64_t>(1, retry_ns / 1'000'000'000)},
-                               ingest_->sink("otlp/otlp_receiver", "http"))));
+    const auto port = TRY(
+        server_.listen({.name = "otlp-http",
+                        .address = otlp.address,
+                        .port = otlp.port,
+                        .body_bytes_max = otlp.max_request_body_size_bytes,
+                        .header_timeout = ms(otlp.read_timeout_ns, 30'000),
+                        .body_timeout = ms(otlp.read_timeout_ns, 30'000),
+                        .idle_timeout = ms(otlp.idle_timeout_ns, 120'000),
+                        .bodies = &bodies_},
+                       receive::otlp_http_handler({.traces_path = otlp.traces_url_path,
+                                                   .multitenancy = config_.multitenancy_enabled,
+                                                   .retry_after_s = retry_after_s()},
+                                                  ingest_->sink("otlp/otlp_receiver", "http"))));
     log::info("receiver listening", {{"receiver", "otlp"},
                                      {"protocol", "http"},
                                      {"address", fmt::format("{}:{}", otlp.address, port)}});
     return {};
+  }
+
+  Result<void> listen_otlp_grpc() {
+    if (!config_.distributor.otlp_grpc) return {};
+    const config::OtlpGrpc& otlp = *config_.distributor.otlp_grpc;
+    const receive::OtlpGrpcOptions options{.message_bytes_max = otlp.max_recv_msg_size_bytes,
+                                           .multitenancy = config_.multitenancy_enabled,
+                                           .retry_after_s = retry_after_s()};
+    const int64_t streams = std::min(otlp.max_concurrent_streams, kStreamsMax);
+    const auto port = TRY(server_.listen(
+        {.name = "otlp-grpc",
+         .address = otlp.address,
+         .port = otlp.port,
+         .body_bytes_max = receive::otlp_grpc_body_bytes_max(options),
+         .streams_max = static_cast<uint32_t>(streams == 0 ? 100 : streams),
+         .idle_timeout = ms(otlp.max_connection_idle_ns, 3'600'000),
+         .bodies = &bodies_},
+        receive::otlp_grpc_handler(options, ingest_->sink("otlp/otlp_receiver", "grpc"))));
+    log::info("receiver listening", {{"receiver", "otlp"},
+                                     {"protocol", "grpc"},
+                                     {"address", fmt::format("{}:{}", otlp.address, port)}});
+    return {};
+  }
+
+  int64_t retry_after_s() const {
+    const int64_t retry_ns = config_.distributor.retry_after_on_resource_exhausted_ns;
+    return std::max<int64_t>(1, retry_ns / 1'000'000'000);
   }
 
   const config::Loaded settings_;

@@ -1,6 +1,7 @@
-// Decode, verdict, admission; the store does the rest and answers through us. Runs on the ingest
-// threads, one request at a time each; what a request holds (its body, the decoded batch) is
-// counted in the budget for bodies until it is in the head.
+// Decode, verdict, admission; the store does the rest and answers through us.
+// Runs on the ingest threads, one request at a time each; what a request holds
+// (its body, the decoded batch) is counted in the budget for bodies until it is
+// in the head.
 #include "app/ingest.h"
 
 #include <fmt/format.h>
@@ -67,6 +68,9 @@ receive::Sink Ingest::sink(const std::string& receiver, const std::string& trans
     auto job = std::make_shared<Job>(std::move(received), std::move(done));
     const int64_t began_ns = clock_.steady_ns();
     Workers::Task task = [this, job, counters, began_ns] {
+      if (auto late = nobody_waits(job->received, began_ns)) {
+        return job->done(std::unexpected(std::move(*late)));
+      }
       process(
           std::move(job->received),
           [this, began_ns, answer = std::move(job->done)](Result<receive::Outcome> o) mutable {
@@ -81,14 +85,29 @@ receive::Sink Ingest::sink(const std::string& receiver, const std::string& trans
   };
 }
 
+std::optional<Error> Ingest::nobody_waits(const receive::Received& received,
+                                          int64_t began_ns) const {
+  if (received.stop.stop_requested()) return Error{Code::cancelled, "the sender went away"};
+  if (received.timeout && clock_.steady_ns() - began_ns >= received.timeout->count()) {
+    return Error{Code::deadline_exceeded, "the deadline passed before the request was read"};
+  }
+  return std::nullopt;
+}
+
 void Ingest::process(receive::Received received, receive::Done done, const Counters& counters) {
   const Hash128 body_hash = hash_body(received.tenant, received.body);
   if (const auto answer = store_.acked_before(body_hash)) {
     return done(outcome_of(answer->rejected_trace_ids, answer->rejected_span_ids));
   }
-  auto batch = decode_received(received.encoding, received.body, options_.body_bytes_max,
+  const size_t bytes_max =
+      received.unpacked_bytes_max == 0 ? options_.body_bytes_max : received.unpacked_bytes_max;
+  auto batch = decode_received(received.encoding, received.body, bytes_max,
                                {.attribute_bytes_max = options_.attribute_bytes_max});
-  if (!batch) return done(std::unexpected(std::move(batch).error()));
+  if (!batch) {
+    Error error = std::move(batch).error();
+    if (received.unreadable != nullptr) error = received.unreadable(std::move(error), bytes_max);
+    return done(std::unexpected(std::move(error)));
+  }
   (*batch)->body_room = bodies_.reserve_always(memory_of(**batch));
   auto outcome = verdict(received.tenant, **batch);
   if (!outcome || (*batch)->spans.empty()) return done(std::move(outcome));

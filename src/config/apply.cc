@@ -1,5 +1,6 @@
-// One line a field: Config is filled from the settings here and nowhere else. The checks beside it
-// are those whose answer is an error; those that only warn are in warnings.cc. See apply.h.
+// One line a field: Config is filled from the settings here and nowhere else.
+// The checks beside it are those whose answer is an error; those that only warn
+// are in warnings.cc. See apply.h.
 #include "config/apply.h"
 
 #include <algorithm>
@@ -15,6 +16,8 @@ namespace vivace::config {
 namespace {
 
 constexpr int64_t kBodyBytesDefault = 20 << 20;
+constexpr int64_t kMessageBytesDefault = 4 << 20;
+constexpr int64_t kMessageMibMax = 4095;  // a gRPC frame's length has 32 bits
 constexpr std::string_view kReceivers = "distributor.receivers";
 
 class Filler {
@@ -83,10 +86,35 @@ class Filler {
     }
     const std::string http = path + ".protocols.http";
     const bool first = !config_.distributor.otlp_http;
-    if (kind == "otlp" && first && settings_.has(http)) config_.distributor.otlp_http = otlp(http);
+    if (kind == "otlp" && first && settings_.has(http)) {
+      config_.distributor.otlp_http = otlp_http(http);
+    }
+    const std::string grpc = path + ".protocols.grpc";
+    const bool first_grpc = !config_.distributor.otlp_grpc;
+    if (kind == "otlp" && first_grpc && settings_.has(grpc)) {
+      config_.distributor.otlp_grpc = otlp_grpc(grpc);
+    }
   }
 
-  OtlpHttp otlp(const std::string& path) {
+  OtlpGrpc otlp_grpc(const std::string& path) {
+    OtlpGrpc to;
+    const auto address = parse_address(settings_.text(path + ".endpoint"));
+    to.address = address->host;  // the schema lets no other text in
+    to.port = address->port;
+    if (settings_.text(path + ".transport") != "tcp") {
+      wrong(path + ".transport", "only \"tcp\" is supported in this version");
+    }
+    const int64_t mib = not_negative(path + ".max_recv_msg_size_mib");
+    if (mib > kMessageMibMax) {
+      wrong(path + ".max_recv_msg_size_mib", fmt::format("at most {}", kMessageMibMax));
+    }
+    to.max_recv_msg_size_bytes = mib == 0 ? kMessageBytesDefault : mib << 20;
+    to.max_concurrent_streams = not_negative(path + ".max_concurrent_streams");
+    to.max_connection_idle_ns = timeout(path + ".keepalive.server_parameters.max_connection_idle");
+    return to;
+  }
+
+  OtlpHttp otlp_http(const std::string& path) {
     OtlpHttp to;
     const auto address = parse_address(settings_.text(path + ".endpoint"));
     to.address = address->host;  // the schema lets no other text in

@@ -1,9 +1,10 @@
-// The program's settings: defaults, then the YAML file, then the command line. Every key that Tempo
-// 2.7 to 3.0 knows is accepted and type-checked; the fields here are those that something reads.
-// Units are last in the names; durations are in ns.
+// The program's settings: defaults, then the YAML file, then the command line.
+// Every key that Tempo 2.7 to 3.0 knows is accepted and type-checked; the
+// fields here are those that something reads. Units are last in the names;
+// durations are in ns.
 //
-// A Config is made once at start and never changes; limits that a tenant may override are read
-// through `limits`.
+// A Config is made once at start and never changes; limits that a tenant may
+// override are read through `limits`.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,17 @@ struct OtlpHttp {
   int64_t idle_timeout_ns = 0;
 };
 
+struct OtlpGrpc {
+  std::string address = "localhost";  // host part of `endpoint`
+  uint16_t port = 4317;
+  int64_t max_recv_msg_size_bytes = 4 << 20;  // 0 in the file means this default
+  int64_t max_concurrent_streams = 0;         // 0: our own limit
+  int64_t max_connection_idle_ns = 0;         // 0: our own limit
+};
+
 struct Distributor {
   std::optional<OtlpHttp> otlp_http;   // absent: no such listener
+  std::optional<OtlpGrpc> otlp_grpc;   // likewise
   int64_t max_attribute_bytes = 2048;  // 0: no cut
   int64_t retry_after_on_resource_exhausted_ns = 0;
 };
@@ -80,12 +90,14 @@ struct Loaded {
   Config config;
   std::vector<std::string> warnings;  // Tempo's CONFIGURATION WARNINGS: fatal only for `verify`
   std::vector<std::string> inactive;  // sections accepted and without effect in this version
-  // `-health`: ask this URL, exit 0 when the answer is 200, else 1; nothing else is to be done.
+  // `-health`: ask this URL, exit 0 when the answer is 200, else 1; nothing
+  // else is to be done.
   std::optional<std::string> health_url;
 };
 
-// Reads flags and file. The message holds all that is wrong, a line each, and `exit_code` says how
-// the process should end: 2 for a wrong command line, as Go programs do, else 1.
+// Reads flags and file. The message holds all that is wrong, a line each, and
+// `exit_code` says how the process should end: 2 for a wrong command line, as
+// Go programs do, else 1.
 struct LoadError {
   std::string message;
   int exit_code = 1;
@@ -95,8 +107,8 @@ std::expected<Loaded, LoadError> load(const std::vector<std::string>& arguments)
 // The same for a file's text; `path` is for messages. Flags are not applied.
 std::expected<Loaded, LoadError> parse(const std::string& text, const std::string& path);
 
-// The settings for a start without a file: data in ./data, receivers on loopback. As YAML, so that
-// it can be shown and copied.
+// The settings for a start without a file: data in ./data, receivers on
+// loopback. As YAML, so that it can be shown and copied.
 std::string_view embedded_default();
 
 // The text that `-help` prints.

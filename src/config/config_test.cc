@@ -21,9 +21,8 @@ TEST(Config, HomelabFileIsTakenAsItIs) {
   const Loaded loaded = good(kHomelab);
   EXPECT_THAT(loaded.warnings, IsEmpty());
   EXPECT_THAT(loaded.inactive,
-              ElementsAre("server.grpc", "distributor.receivers.otlp.protocols.grpc",
-                          "overrides.defaults.metrics_generator", "compactor", "metrics_generator",
-                          "stream_over_http_enabled"));
+              ElementsAre("server.grpc", "overrides.defaults.metrics_generator", "compactor",
+                          "metrics_generator", "stream_over_http_enabled"));
   const Config& config = loaded.config;
   EXPECT_TRUE(config.stream_over_http_enabled);
   EXPECT_EQ(config.server.http_listen_port, 3200);
@@ -31,6 +30,9 @@ TEST(Config, HomelabFileIsTakenAsItIs) {
   ASSERT_TRUE(config.distributor.otlp_http);
   EXPECT_EQ(config.distributor.otlp_http->address, "0.0.0.0");
   EXPECT_EQ(config.distributor.otlp_http->port, 4318);
+  ASSERT_TRUE(config.distributor.otlp_grpc);
+  EXPECT_EQ(config.distributor.otlp_grpc->address, "0.0.0.0");
+  EXPECT_EQ(config.distributor.otlp_grpc->port, 4317);
   EXPECT_EQ(config.storage.backend, "local");
   EXPECT_EQ(config.storage.local_path, "/var/tempo/blocks");
   EXPECT_EQ(config.storage.wal_path, "/var/tempo/wal");
@@ -149,7 +151,7 @@ TEST(Config, Receivers) {
        {"", "distributor:", "distributor: {receivers: }", "distributor: {receivers: {}}"}) {
     const Loaded loaded = with(none);
     EXPECT_FALSE(loaded.config.distributor.otlp_http) << none;
-    EXPECT_THAT(loaded.inactive, Contains("distributor.receivers.otlp.protocols.grpc"));
+    EXPECT_TRUE(loaded.config.distributor.otlp_grpc) << none;
     EXPECT_THAT(loaded.inactive, Contains("distributor.receivers.jaeger"));
   }
   const auto receivers = [](std::string_view protocols) {
@@ -166,10 +168,46 @@ TEST(Config, Receivers) {
               Contains("distributor.receivers.otlp/b.protocols.http"));
 }
 
+TEST(Config, OtlpGrpcReceiver) {
+  const auto grpc = [](std::string_view keys) {
+    return with(
+        fmt::format("distributor: {{receivers: {{otlp: {{protocols: {{grpc: {}}}}}}}}}", keys));
+  };
+  const OtlpGrpc plain;
+  for (const std::string_view none : {"", "{}", "{max_recv_msg_size_mib: 0}"}) {
+    const OtlpGrpc got = grpc(none).config.distributor.otlp_grpc.value();
+    EXPECT_EQ(got.address, plain.address);
+    EXPECT_EQ(got.port, plain.port);
+    EXPECT_EQ(got.max_recv_msg_size_bytes, 4 << 20);
+    EXPECT_EQ(got.max_concurrent_streams, 0);
+    EXPECT_EQ(got.max_connection_idle_ns, 0);
+  }
+  const Loaded loaded = grpc(
+      "{endpoint: '[::1]:5', transport: tcp, max_recv_msg_size_mib: 16, "
+      "max_concurrent_streams: 7, "
+      "keepalive: {server_parameters: {max_connection_idle: 3s}}}");
+  const OtlpGrpc got = loaded.config.distributor.otlp_grpc.value();
+  EXPECT_EQ(got.address, "::1");
+  EXPECT_EQ(got.port, 5);
+  EXPECT_EQ(got.max_recv_msg_size_bytes, 16 << 20);
+  EXPECT_EQ(got.max_concurrent_streams, 7);
+  EXPECT_EQ(got.max_connection_idle_ns, 3'000'000'000);
+  EXPECT_THAT(loaded.inactive, ElementsAre("server.grpc", "compactor"));
+  EXPECT_THAT(grpc("{keepalive: {enforcement_policy: {min_time: 1m}}}").inactive,
+              Contains("distributor.receivers.otlp.protocols.grpc.keepalive."
+                       "enforcement_policy"));
+  EXPECT_THAT(with("distributor: {receivers: {otlp: {protocols: {grpc: }}, "
+                   "otlp/b: {protocols: {grpc: }}}}")
+                  .inactive,
+              Contains("distributor.receivers.otlp/b.protocols.grpc"));
+}
+
 TEST(Config, NullSectionsAreTheirDefaults) {
   with(
-      "server:\ndistributor:\ningester:\ncompactor:\n  compaction:\nquerier: ~\noverrides:\n"
-      "  defaults:\n    metrics_generator:\nmetrics_generator:\n  storage:\n    remote_write:\n");
+      "server:\ndistributor:\ningester:\ncompactor:\n  compaction:\nquerier: "
+      "~\noverrides:\n"
+      "  defaults:\n    metrics_generator:\nmetrics_generator:\n  storage:\n  "
+      "  remote_write:\n");
 }
 
 TEST(Config, MergesAndAnchors) {
@@ -193,10 +231,12 @@ TEST(Config, BothSpellings) {
   EXPECT_EQ(with("distributor: {max_span_attr_byte: 7}").config.distributor.max_attribute_bytes, 7);
   with("distributor: {max_span_attr_byte: 7, max_attribute_bytes: 7}");
   EXPECT_TRUE(with("auth_enabled: true").config.multitenancy_enabled);
-  EXPECT_EQ(with("backend_scheduler: {provider: {compaction: {compaction: {block_retention: 5h}}}}")
+  EXPECT_EQ(with("backend_scheduler: {provider: {compaction: {compaction: "
+                 "{block_retention: 5h}}}}")
                 .config.block_retention_ns,
             5 * kHour);
-  EXPECT_EQ(with("backend_worker: {compaction: {block_retention: 5h, other: [1]}, ring: {}}")
+  EXPECT_EQ(with("backend_worker: {compaction: {block_retention: 5h, other: "
+                 "[1]}, ring: {}}")
                 .config.block_retention_ns,
             5 * kHour);
 }

@@ -1,5 +1,6 @@
-// The checks and the answers of OTLP over HTTP; what happens to the body is the sink's matter. Runs
-// on io threads: nothing here looks at more than the head of a request.
+// The checks and the answers of OTLP over HTTP; what happens to the body is the
+// sink's matter. Runs on io threads: nothing here looks at more than the head
+// of a request.
 #include "receive/otlp_http.h"
 
 #include <algorithm>
@@ -8,7 +9,8 @@
 #include <fmt/format.h>
 #include <protozero/pbf_writer.hpp>
 
-#include "model/tenant.h"
+#include "receive/status.h"
+#include "receive/tenant.h"
 
 namespace vivace::receive {
 namespace {
@@ -48,16 +50,6 @@ Result<ContentEncoding> content_encoding(const Request& request) {
               fmt::format("unsupported Content-Encoding: {}", request.header("content-encoding")));
 }
 
-Result<std::string> tenant_of(const Request& request, bool multitenancy) {
-  if (!multitenancy) return std::string(kSingleTenant);
-  const std::string_view name = request.header("x-scope-orgid");
-  if (name.empty()) return fail(Code::invalid_argument, "no org id");
-  if (!is_valid_tenant(name)) {
-    return fail(Code::invalid_argument, fmt::format("tenant ID '{}' is not valid", name));
-  }
-  return std::string(name);
-}
-
 Response plain(int status, std::string text) {
   return {.status = status, .headers = {{"content-type", "text/plain"}}, .body = std::move(text)};
 }
@@ -67,7 +59,7 @@ Response refusal(const Error& error, int64_t retry_after_s) {
   Response out{.status = otlp_http_status(error.code),
                .headers = {{"content-type", std::string(kProtobuf)}},
                .body = {}};
-  if (error.code == Code::limit || error.code == Code::unavailable || error.code == Code::io) {
+  if (may_pass_later(error.code)) {
     out.headers.push_back({"retry-after", fmt::format("{}", retry_after_s)});
   }
   protozero::pbf_writer status(out.body);
@@ -76,21 +68,12 @@ Response refusal(const Error& error, int64_t retry_after_s) {
   return out;
 }
 
-// An ExportTraceServiceResponse, whose partial_success (1) is always there.
 Response success(const Outcome& outcome) {
-  Response out{.headers = {{"content-type", std::string(kProtobuf)}}, .body = {}};
-  protozero::pbf_writer response(out.body);
-  if (outcome.rejected_spans == 0) {
-    response.add_message(1, "", 0);  // a pbf_writer that stays empty takes itself back
-  } else {
-    protozero::pbf_writer partial(response, 1);
-    partial.add_int64(1, outcome.rejected_spans);
-    partial.add_string(2, outcome.message);
-  }
-  return out;
+  return {.headers = {{"content-type", std::string(kProtobuf)}}, .body = export_response(outcome)};
 }
 
-// What is wrong with a request before its body is looked at; empty when nothing is.
+// What is wrong with a request before its body is looked at; empty when nothing
+// is.
 std::optional<Response> check(const Request& request, const OtlpHttpOptions& options,
                               Result<ContentEncoding>& encoding) {
   if (request.path != options.traces_path) return plain(404, "404 page not found\n");
@@ -121,55 +104,6 @@ std::optional<Response> check(const Request& request, const OtlpHttpOptions& opt
 
 }  // namespace
 
-int grpc_code(Code code) {
-  switch (code) {
-    case Code::cancelled:
-      return 1;
-    case Code::invalid_argument:
-      return 3;
-    case Code::deadline_exceeded:
-      return 4;
-    case Code::not_found:
-      return 5;
-    case Code::limit:
-      return 8;
-    case Code::unimplemented:
-      return 12;
-    case Code::internal:
-      return 13;
-    case Code::unavailable:
-    case Code::io:
-      return 14;  // the next attempt may meet a disk that works
-    case Code::corrupt:
-      return 15;
-    case Code::unauthenticated:
-      return 16;
-    case Code::too_large:
-      return 3;
-  }
-  return 13;
-}
-
-int otlp_http_status(Code code) {
-  switch (grpc_code(code)) {
-    case 3:
-      return 400;
-    case 8:
-      return 429;
-    case 12:
-      return 404;
-    case 16:
-      return 401;
-    case 1:
-    case 4:
-    case 14:
-    case 15:
-      return 503;
-    default:
-      return 500;
-  }
-}
-
 net::Handler otlp_http_handler(OtlpHttpOptions options, Sink sink) {
   return
       [options = std::move(options), sink = std::move(sink)](Request request, Responder responder) {
@@ -177,7 +111,7 @@ net::Handler otlp_http_handler(OtlpHttpOptions options, Sink sink) {
         if (auto wrong = check(request, options, encoding)) {
           return std::move(responder).send(std::move(*wrong));
         }
-        auto tenant = tenant_of(request, options.multitenancy);
+        auto tenant = tenant_of(request.header("x-scope-orgid"), options.multitenancy);
         if (!tenant) {
           return std::move(responder).send(refusal(tenant.error(), options.retry_after_s));
         }

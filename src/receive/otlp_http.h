@@ -1,7 +1,8 @@
-// OTLP over HTTP (opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"): POST of an export request as
-// protobuf. Checks come in the order of Tempo's receiver, so that a wrong request gets the same
-// answer: path, Content-Encoding, method, Content-Type, body. Refusals after the media type is
-// known are google.rpc Status messages in the sender's encoding; `limit` and `unavailable` carry
+// OTLP over HTTP (opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"): POST of an
+// export request as protobuf. Checks come in the order of Tempo's receiver, so
+// that a wrong request gets the same answer: path, Content-Encoding, method,
+// Content-Type, body. Refusals after the media type is known are google.rpc
+// Status messages in the sender's encoding; `limit` and `unavailable` carry
 // Retry-After.
 #pragma once
 
@@ -21,9 +22,5 @@ struct OtlpHttpOptions {
 
 // The handler of the listener. `sink` must outlive the server.
 net::Handler otlp_http_handler(OtlpHttpOptions options, Sink sink);
-
-// HTTP status and gRPC code that an OTLP sender is told (ingest contract, 4.3).
-int otlp_http_status(Code code);
-int grpc_code(Code code);
 
 }  // namespace vivace::receive

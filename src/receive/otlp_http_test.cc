@@ -1,6 +1,7 @@
-// Each row of the contract's table of answers (ingest, 4.2 and 4.3), through the handler with a
-// sink that answers as told: what reaches the sink, what the sender is told, and in which order the
-// checks come when a request is wrong in several ways.
+// Each row of the contract's table of answers (ingest, 4.2 and 4.3), through
+// the handler with a sink that answers as told: what reaches the sink, what the
+// sender is told, and in which order the checks come when a request is wrong in
+// several ways.
 #include "receive/otlp_http.h"
 
 #include <memory>
@@ -11,6 +12,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "net/testing/fake_exchange.h"
+#include "receive/status.h"
 
 namespace vivace::receive {
 namespace {
@@ -237,7 +239,8 @@ struct Row {
   bool retry;
 };
 
-// Table 4.3. A body that is too large stays a 400, and a disk that fails may work next time.
+// Table 4.3. A body that is too large stays a 400, and a disk that fails may
+// work next time.
 constexpr Row kRows[] = {
     {Code::invalid_argument, 3, 400, false},
     {Code::too_large, 3, 400, false},
