@@ -1,5 +1,5 @@
-// One call becomes one Received; its outcome becomes the call's status. Runs on
-// io threads, the answer on whichever thread the sink calls back from.
+// One call becomes one Received; its outcome becomes the call's status. Runs on io threads, the
+// answer on whichever thread the sink calls back from.
 #include "receive/otlp_grpc.h"
 
 #include <memory>
@@ -34,10 +34,10 @@ net::GrpcOptions grpc_options(const OtlpGrpcOptions& options) {
 // In grpc-go's words.
 Error unreadable(Error error, size_t bytes_max) {
   if (error.code == Code::too_large) {
-    return {Code::too_large, fmt::format("grpc: received message after decompression larger "
-                                         "than max {}; the limit "
-                                         "is {}",
-                                         bytes_max, kLimitKey)};
+    return {Code::too_large,
+            fmt::format("grpc: received message after decompression larger than max {}; the limit "
+                        "is {}",
+                        bytes_max, kLimitKey)};
   }
   return {Code::internal, "grpc: error unmarshalling request: " + error.message};
 }

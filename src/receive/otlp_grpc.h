@@ -1,11 +1,9 @@
-// OTLP over gRPC (opentelemetry.io/docs/specs/otlp, "OTLP/gRPC"): the trace
-// service's Export, as a unary call over HTTP/2 without TLS. Metrics and logs
-// have no service here: 12.
+// OTLP over gRPC (opentelemetry.io/docs/specs/otlp, "OTLP/gRPC"): the trace service's Export, as a
+// unary call over HTTP/2 without TLS. Metrics and logs have no service here: 12.
 //
-// Refusals carry gRPC's codes; those that may pass later carry a RetryInfo,
-// without which senders drop what was refused with RESOURCE_EXHAUSTED. A
-// message that cannot be read is INTERNAL and one that is too large
-// RESOURCE_EXHAUSTED without RetryInfo, as with grpc-go: senders drop both.
+// Refusals carry gRPC's codes; those that may pass later carry a RetryInfo, without which senders
+// drop what was refused with RESOURCE_EXHAUSTED. A message that cannot be read is INTERNAL and one
+// that is too large RESOURCE_EXHAUSTED without RetryInfo, as with grpc-go: senders drop both.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +23,8 @@ struct OtlpGrpcOptions {
   int64_t retry_after_s = 1;            // told to clients that are refused for now
 };
 
-// For the listener: its handler, and the limit that its bodies need. `sink`
-// must outlive the server.
+// For the listener: its handler, and the limit that its bodies need. `sink` must outlive the
+// server.
 net::Handler otlp_grpc_handler(const OtlpGrpcOptions& options, Sink sink);
 int64_t otlp_grpc_body_bytes_max(const OtlpGrpcOptions& options);
 

@@ -1,6 +1,5 @@
-// OTLP over gRPC through the handler with a sink that answers as told: what
-// reaches the sink, and which status and details a sender gets for each outcome
-// (ingest contract, 3, 4.3 and 5.2).
+// OTLP over gRPC through the handler with a sink that answers as told: what reaches the sink, and
+// which status and details a sender gets for each outcome (ingest contract, 3, 4.3 and 5.2).
 #include "receive/otlp_grpc.h"
 
 #include <memory>
@@ -147,8 +146,7 @@ TEST_F(OtlpGrpc, ErrorsOfThePipelineByTheirCodes) {
 
 TEST(RetryStatus, Bytes) {
   EXPECT_EQ(retry_status({Code::limit, "m"}, 7),
-            "\x08\x08\x12\x01m\x1a\x30\x0a\x28type.googleapis.com/"
-            "google.rpc.RetryInfo"
+            "\x08\x08\x12\x01m\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo"
             "\x12\x04\x0a\x02\x08\x07");
 }
 

@@ -1,5 +1,5 @@
-// The table of codes and the two messages, written field by field. See the
-// header; runs on io threads and on whichever thread answers.
+// The table of codes and the two messages, written field by field. See the header; runs on io
+// threads and on whichever thread answers.
 #include "receive/status.h"
 
 #include <protozero/pbf_writer.hpp>
@@ -59,8 +59,8 @@ bool may_pass_later(Code code) {
   return code == Code::limit || code == Code::unavailable || code == Code::io;
 }
 
-// Status: code 1, message 2, details 3, each an Any: type_url 1, value 2.
-// RetryInfo: retry_delay 1, a Duration: seconds 1.
+// Status: code 1, message 2, details 3, each an Any: type_url 1, value 2. RetryInfo: retry_delay 1,
+// a Duration: seconds 1.
 std::string retry_status(const Error& error, int64_t retry_after_s) {
   std::string out;
   protozero::pbf_writer status(out);
@@ -78,8 +78,7 @@ std::string export_response(const Outcome& outcome) {
   std::string out;
   protozero::pbf_writer response(out);
   if (outcome.rejected_spans == 0) {
-    response.add_message(1, "",
-                         0);  // a pbf_writer that stays empty takes itself back
+    response.add_message(1, "", 0);  // a pbf_writer that stays empty takes itself back
   } else {
     protozero::pbf_writer partial(response, 1);
     partial.add_int64(1, outcome.rejected_spans);

@@ -1,6 +1,5 @@
-// What OTLP senders are told, over HTTP and over gRPC alike: the codes (ingest
-// contract, 4.3), the message of a refusal and that of a success. Pure
-// functions; any thread.
+// What OTLP senders are told, over HTTP and over gRPC alike: the codes (ingest contract, 4.3), the
+// message of a refusal and that of a success. Pure functions; any thread.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +13,7 @@ namespace vivace::receive {
 int grpc_code(Code code);
 int otlp_http_status(Code code);
 
-// Whether the same request may pass later, so that its sender is told when to
-// come again.
+// Whether the same request may pass later, so that its sender is told when to come again.
 bool may_pass_later(Code code);
 
 // A google.rpc.Status with a RetryInfo.

@@ -1,5 +1,4 @@
-// The one check that all receivers share; what makes a name valid is
-// model/tenant's matter.
+// The one check that all receivers share; what makes a name valid is model/tenant's matter.
 #include "receive/tenant.h"
 
 #include <fmt/format.h>
