@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kRounds = 20;
 constexpr size_t kClients = 4;
-constexpr int kRequestsMax = 12;  // of a client in a round
+constexpr int kRequestsMax = 7;  // of a client in a round
 constexpr uint64_t kNever = 1 << 30;
 const std::vector<std::string> kTenants = {"a", "b"};
 

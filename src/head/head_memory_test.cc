@@ -51,14 +51,14 @@ class BytesNeeded : public testing::Test {
 };
 
 TEST_F(BytesNeeded, CoversTheSmallestBatches) {
-  for (int i = 0; i < 70'000 && !HasFatalFailure(); ++i) measured_.append({span()});
+  for (int i = 0; i < 34'000 && !HasFatalFailure(); ++i) measured_.append({span()});
 }
 
 TEST_F(BytesNeeded, CoversRandomBatches) {
   constexpr uint64_t kSeed = 51;
   SCOPED_TRACE(kSeed);
   RandomSpans random(kSeed);
-  for (int i = 0; i < 1500 && !HasFatalFailure(); ++i) {
+  for (int i = 0; i < 700 && !HasFatalFailure(); ++i) {
     measured_.append(random.request(random.chance(50) ? 1 : 1 + random.number(60)));
   }
 }
@@ -163,7 +163,7 @@ std::vector<SentSpan> usual_batch(RandomSpans& random, size_t count) {
 
 TEST_F(BytesNeeded, IsNotWildlyMoreThanUsualBatchesTake) {
   RandomSpans random(53);
-  for (int i = 0; i < 100 && !HasFatalFailure(); ++i) {
+  for (int i = 0; i < 40 && !HasFatalFailure(); ++i) {
     measured_.append(usual_batch(random, 200));
   }
   EXPECT_LT(measured_.overestimate(), 4);
@@ -174,7 +174,7 @@ TEST(HeadBytes, GrowInStepWithTheData) {
   Head head;
   int64_t before = 0;
   std::vector<int64_t> steps;  // of 2,000 spans each
-  for (int step = 0; step < 20; ++step) {
+  for (int step = 0; step < 10; ++step) {
     for (int i = 0; i < 10; ++i) {
       auto batch = decode_otlp(to_otlp(usual_batch(random, 200)), {});
       ASSERT_TRUE(batch);
