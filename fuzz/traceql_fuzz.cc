@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "traceql/tag_filter.h"
 #include "traceql/testing/dump.h"
 #include "traceql/traceql.h"
 
@@ -13,6 +14,9 @@ using vivace::traceql::ErrorKind;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto filter = vivace::traceql::read_tag_filter(text);
+  ASSERT(filter || filter.error().kind == ErrorKind::limit);
+
   const auto query = vivace::traceql::parse_unchecked(text);
   if (!query) {
     const auto& error = query.error();

@@ -11,59 +11,6 @@
 namespace vivace::traceql {
 namespace {
 
-constexpr auto kKeywords = std::to_array<std::string_view>({"true",
-                                                            "false",
-                                                            "nil",
-                                                            "ok",
-                                                            "error",
-                                                            "unset",
-                                                            "unspecified",
-                                                            "internal",
-                                                            "server",
-                                                            "client",
-                                                            "producer",
-                                                            "consumer",
-                                                            "duration",
-                                                            "childCount",
-                                                            "name",
-                                                            "status",
-                                                            "statusMessage",
-                                                            "kind",
-                                                            "rootName",
-                                                            "rootServiceName",
-                                                            "rootService",
-                                                            "traceDuration",
-                                                            "nestedSetLeft",
-                                                            "nestedSetRight",
-                                                            "nestedSetParent",
-                                                            "parent",
-                                                            "id",
-                                                            "traceID",
-                                                            "spanID",
-                                                            "parentID",
-                                                            "timeSinceStart",
-                                                            "version",
-                                                            "count",
-                                                            "avg",
-                                                            "max",
-                                                            "min",
-                                                            "sum",
-                                                            "by",
-                                                            "coalesce",
-                                                            "select",
-                                                            "with",
-                                                            "rate",
-                                                            "count_over_time",
-                                                            "min_over_time",
-                                                            "max_over_time",
-                                                            "avg_over_time",
-                                                            "sum_over_time",
-                                                            "quantile_over_time",
-                                                            "histogram_over_time",
-                                                            "compare",
-                                                            "topk",
-                                                            "bottomk"});
-
 constexpr auto kDotPrefixes = std::to_array<std::string_view>(
     {"span", "resource", "event", "link", "instrumentation", "parent"});
 constexpr auto kColonPrefixes =
@@ -150,47 +97,7 @@ size_t append_escape(std::string& out, std::string_view text, char quote) {
   return from + digits;
 }
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
 }  // namespace
-
-bool is_keyword(std::string_view word) { return contains(kKeywords, word); }
-
-std::string_view shown(const Token& token) {
-  switch (token.kind) {
-    case Tok::end:
-      return "$end";
-    case Tok::identifier:
-    case Tok::name:
-      return "IDENTIFIER";
-    case Tok::string:
-      return "STRING";
-    case Tok::integer:
-      return "INTEGER";
-    case Tok::real:
-      return "FLOAT";
-    case Tok::duration:
-      return "DURATION";
-    case Tok::end_attribute:
-      return "END_ATTRIBUTE";
-    default:
-      return token.text;
-  }
-}
-
-Position position_of(std::string_view text, size_t at) {
-  Position position;
-  size_t line_start = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  for (size_t i = 0; i < at; ++i) {
-    if (text[i] != '\n') continue;
-    ++position.line;
-    line_start = i + 1;
-  }
-  for (size_t i = line_start; i < at; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) ++position.column;
-  }
-  return position;
-}
 
 bool ends_name(char32_t c) {
   constexpr std::u32string_view kEnders = U"{}()=~!<>&|^,";
@@ -207,7 +114,7 @@ Lexer::Lexer(std::string_view text) : text_(text) {
     bad_ = "invalid UTF-8 encoding";
     text_ = text.substr(0, invalid);
   }
-  if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+  at_ = skip_byte_order_mark(text_);
 }
 
 Token Lexer::next() {

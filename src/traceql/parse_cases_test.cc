@@ -12,9 +12,9 @@ namespace {
 using testing::Case;
 using testing::dump;
 
-std::string value_or(const Case& test, const std::string& key, std::string otherwise) {
+std::string value_or(const Case& test, const std::string& key, const std::string& otherwise) {
   const auto found = test.find(key);
-  return found == test.end() ? std::move(otherwise) : found->second;
+  return found == test.end() ? otherwise : found->second;
 }
 
 std::string kind_of(const QueryError& error) {

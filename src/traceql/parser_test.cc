@@ -119,6 +119,25 @@ TEST(Parser, WrappedPipelines) {
             "parse error at line 1, col 11: syntax error: unexpected rate");
 }
 
+// What dashboards send.
+TEST(Parser, QueriesOfClients) {
+  for (const char* text : {
+           "({true && .a = 1} &>> { status = error }) || ({true && .a = 1}) | select(status, "
+           "resource.service.name, name, nestedSetParent, nestedSetLeft, nestedSetRight)",
+           "{nestedSetParent<0 && true} | compare({status = error}, 10)",
+           "{true} | compare({duration >= 1s && duration <= 2s}, 10, 1700000000000000000, "
+           "1700000060000000000)",
+           "{true} | compare({})",
+           "{kind=server && status=error && resource.x != nil} | rate() by(resource.x) "
+           "with(sample=true)",
+           "{(span.http.method=\"GET\" || span.http.method=\"PUT\") && duration>100ms && "
+           "duration<1s}",
+           "{true} | quantile_over_time(duration, .5, .9) by(.a)",
+       }) {
+    EXPECT_TRUE(parse(text)) << text;
+  }
+}
+
 TEST(Parser, PositionsCountLinesAndCharacters) {
   EXPECT_EQ(error_of(""), "parse error : syntax error: unexpected $end");
   EXPECT_EQ(error_of("  "), "parse error at line 1, col 3: syntax error: unexpected $end");

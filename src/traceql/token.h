@@ -36,6 +36,9 @@ struct Token {
 
 bool is_keyword(std::string_view word);
 
+// Where the text begins: a leading byte order mark is no part of it.
+size_t skip_byte_order_mark(std::string_view text);
+
 // How a message calls the token: its text, or STRING, INTEGER, ..., $end.
 std::string_view shown(const Token& token);
 
