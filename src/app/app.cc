@@ -1,6 +1,5 @@
-// Parts in the order of the road; destroyed in the opposite order, after `stop`
-// has ended all threads. Memory is shared out here, once, from what the machine
-// or its cgroup allows.
+// Parts in the order of the road; destroyed in the opposite order, after `stop` has ended all
+// threads. Memory is shared out here, once, from what the machine or its cgroup allows.
 #include "app/app.h"
 
 #include <algorithm>
@@ -167,19 +166,22 @@ class App::Parts {
   Result<void> listen_otlp_http() {
     if (!config_.distributor.otlp_http) return {};
     const config::OtlpHttp& otlp = *config_.distributor.otlp_http;
-    const auto port = TRY(
-        server_.listen({.name = "otlp-http",
-                        .address = otlp.address,
-                        .port = otlp.port,
-                        .body_bytes_max = otlp.max_request_body_size_bytes,
-                        .header_timeout = ms(otlp.read_timeout_ns, 30'000),
-                        .body_timeout = ms(otlp.read_timeout_ns, 30'000),
-                        .idle_timeout = ms(otlp.idle_timeout_ns, 120'000),
-                        .bodies = &bodies_},
-                       receive::otlp_http_handler({.traces_path = otlp.traces_url_path,
-                                                   .multitenancy = config_.multitenancy_enabled,
-                                                   .retry_after_s = retry_after_s()},
-                                                  ingest_->sink("otlp/otlp_receiver", "http"))));
+    const auto port = TRY(server_.listen(
+        {.name = "otlp-http",
+         .address = otlp.address,
+         .port = otlp.port,
+         .body_bytes_max = otlp.max_request_body_size_bytes,
+         .header_timeout = ms(otlp.read_timeout_ns, 30'000),
+         .body_timeout = ms(otlp.read_timeout_ns, 30'000),
+         .idle_timeout = ms(otlp.idle_timeout_ns, 120'000),
+         .bodies = &bodies_},
+        receive::otlp_http_handler({.traces_path = otlp.traces_url_path,
+                                    .multitenancy = config_.multitenancy_enabled,
+                                    .retry_after_s = retry_after_s(),
+                                    .cors = otlp.cors,
+                                    .compression_algorithms = otlp.compression_algorithms,
+                                    .response_headers = otlp.response_headers},
+                                   ingest_->sink("otlp/otlp_receiver", "http"))));
     log::info("receiver listening", {{"receiver", "otlp"},
                                      {"protocol", "http"},
                                      {"address", fmt::format("{}:{}", otlp.address, port)}});

@@ -1,13 +1,13 @@
-// Decode, verdict, admission; the store does the rest and answers through us.
-// Runs on the ingest threads, one request at a time each; what a request holds
-// (its body, the decoded batch) is counted in the budget for bodies until it is
-// in the head.
+// Decode, verdict, admission; the store does the rest and answers through us. Runs on the ingest
+// threads, one request at a time each; what a request holds (its body, the decoded batch) is
+// counted in the budget for bodies until it is in the head.
 #include "app/ingest.h"
 
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "decode/otlp.h"
+#include "decode/otlp_json.h"
 #include "model/tenant.h"
 
 namespace vivace {
@@ -94,13 +94,31 @@ std::optional<Error> Ingest::nobody_waits(const receive::Received& received,
   return std::nullopt;
 }
 
+// What is not protobuf becomes it before anything else looks at it: the log, its replay and the
+// memory of what was acked know one form.
+Result<void> Ingest::make_protobuf(receive::Received& received, size_t bytes_max) {
+  if (received.format == receive::BodyFormat::otlp_protobuf) return {};
+  std::string json = received.encoding == ContentEncoding::identity
+                         ? std::move(received.body)
+                         : TRY(unpack(received.encoding, received.body, bytes_max));
+  received.body_room = bodies_.reserve_always(static_cast<int64_t>(json.size()));
+  received.body = TRY(otlp_json_to_protobuf(std::move(json)));
+  received.body_room.shrink_to(static_cast<int64_t>(received.body.size()));
+  received.encoding = ContentEncoding::identity;
+  received.format = receive::BodyFormat::otlp_protobuf;
+  return {};
+}
+
 void Ingest::process(receive::Received received, receive::Done done, const Counters& counters) {
+  const size_t bytes_max =
+      received.unpacked_bytes_max == 0 ? options_.body_bytes_max : received.unpacked_bytes_max;
+  if (auto made = make_protobuf(received, bytes_max); !made) {
+    return done(std::unexpected(std::move(made).error()));
+  }
   const Hash128 body_hash = hash_body(received.tenant, received.body);
   if (const auto answer = store_.acked_before(body_hash)) {
     return done(outcome_of(answer->rejected_trace_ids, answer->rejected_span_ids));
   }
-  const size_t bytes_max =
-      received.unpacked_bytes_max == 0 ? options_.body_bytes_max : received.unpacked_bytes_max;
   auto batch = decode_received(received.encoding, received.body, bytes_max,
                                {.attribute_bytes_max = options_.attribute_bytes_max});
   if (!batch) {

@@ -1,14 +1,11 @@
-// The road of one request: what the receivers hand over is decoded on an ingest
-// thread, admitted, made durable and visible by the store, and only then
-// answered.
+// The road of one request: what the receivers hand over is decoded on an ingest thread, admitted,
+// made durable and visible by the store, and only then answered.
 //
-//   received -> seen before? -> decode -> verdict -> admit -> log + sync ->
-//   head -> answer (io)        (ingest thread .............................)
-//   (log)        (head)   (io)
+//   received -> seen before? -> decode -> verdict -> admit -> log + sync -> head -> answer
+//   (io)        (ingest thread .............................) (log)        (head)   (io)
 //
-// A request is stored whole or refused whole, except spans with empty ids,
-// which are refused alone and told in the answer. Nothing is refused after
-// admission but by a failing disk.
+// A request is stored whole or refused whole, except spans with empty ids, which are refused alone
+// and told in the answer. Nothing is refused after admission but by a failing disk.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +31,14 @@ struct IngestOptions {
 
 class Ingest {
  public:
-  // `bodies` is the budget that received bodies are counted in; decoded ones
-  // are added to it.
+  // `bodies` is the budget that received bodies are counted in; decoded ones are added to it.
   Ingest(const IngestOptions& options, Store& store, Budget& bodies, const Clock& clock,
          Metrics& metrics);
 
   // For a receiver. `receiver` and `transport` are its labels in metrics.
   receive::Sink sink(const std::string& receiver, const std::string& transport);
 
-  // Takes the road for everything that was handed over, then refuses what
-  // comes.
+  // Takes the road for everything that was handed over, then refuses what comes.
   void stop() { workers_.stop(); }
 
  private:
@@ -57,6 +52,7 @@ class Ingest {
     Counter* truncated;
   };
   std::optional<Error> nobody_waits(const receive::Received& received, int64_t began_ns) const;
+  Result<void> make_protobuf(receive::Received& received, size_t bytes_max);
   void process(receive::Received received, receive::Done done, const Counters& counters);
   Result<receive::Outcome> verdict(const std::string& tenant, const Batch& batch);
   const TenantCounters& counters_of(const std::string& tenant);

@@ -1,6 +1,5 @@
-// One line a field: Config is filled from the settings here and nowhere else.
-// The checks beside it are those whose answer is an error; those that only warn
-// are in warnings.cc. See apply.h.
+// One line a field: Config is filled from the settings here and nowhere else. The checks beside it
+// are those whose answer is an error; those that only warn are in warnings.cc. See apply.h.
 #include "config/apply.h"
 
 #include <algorithm>
@@ -19,6 +18,14 @@ constexpr int64_t kBodyBytesDefault = 20 << 20;
 constexpr int64_t kMessageBytesDefault = 4 << 20;
 constexpr int64_t kMessageMibMax = 4095;  // a gRPC frame's length has 32 bits
 constexpr std::string_view kReceivers = "distributor.receivers";
+
+// RFC 9110, 5.6.2.
+bool is_header_character(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").contains(c);
+}
+
+bool is_control_character(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; }
 
 class Filler {
  public:
@@ -126,7 +133,45 @@ class Filler {
     to.max_request_body_size_bytes = body_bytes == 0 ? kBodyBytesDefault : body_bytes;
     to.read_timeout_ns = timeout(path + ".read_timeout");
     to.idle_timeout_ns = timeout(path + ".idle_timeout");
+    to.cors.allowed_origins = settings_.texts(path + ".cors.allowed_origins");
+    to.cors.allowed_headers = settings_.texts(path + ".cors.allowed_headers");
+    to.cors.max_age_s = not_negative(path + ".cors.max_age");
+    to.compression_algorithms = compression_algorithms(path + ".compression_algorithms");
+    to.response_headers = response_headers(path + ".response_headers");
     return to;
+  }
+
+  Texts compression_algorithms(const std::string& path) {
+    constexpr auto kKnown =
+        std::to_array<std::string_view>({"", "gzip", "zstd", "zlib", "deflate", "snappy", "lz4"});
+    Texts names = settings_.texts(path);
+    for (const std::string& name : names) {
+      if (std::ranges::find(kKnown, name) != kKnown.end()) continue;
+      wrong(path, fmt::format("unknown algorithm \"{}\"; known are gzip, zstd, zlib, deflate, "
+                              "snappy, lz4 and \"\" for bodies that are not compressed",
+                              name));
+    }
+    return names;
+  }
+
+  // Names in lower case, as HTTP/2 wants them.
+  TextMap response_headers(const std::string& path) {
+    constexpr auto kOurs = std::to_array<std::string_view>(
+        {"connection", "content-length", "date", "keep-alive", "trailer", "transfer-encoding"});
+    TextMap out;
+    for (const auto& [name, value] : settings_.map(path)) {
+      std::string lower;
+      for (const char c : name) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+      if (lower.empty() || !std::ranges::all_of(lower, is_header_character)) {
+        wrong(path, fmt::format("\"{}\" is not the name of a header", name));
+      } else if (std::ranges::find(kOurs, lower) != kOurs.end()) {
+        wrong(path, fmt::format("the server sets \"{}\" itself", name));
+      } else if (std::ranges::any_of(value, is_control_character)) {
+        wrong(path, fmt::format("the value of \"{}\" holds a control character", name));
+      }
+      out.emplace(std::move(lower), value);
+    }
+    return out;
   }
 
   void storage() {

@@ -1,13 +1,13 @@
-// The program's settings: defaults, then the YAML file, then the command line.
-// Every key that Tempo 2.7 to 3.0 knows is accepted and type-checked; the
-// fields here are those that something reads. Units are last in the names;
-// durations are in ns.
+// The program's settings: defaults, then the YAML file, then the command line. Every key that Tempo
+// 2.7 to 3.0 knows is accepted and type-checked; the fields here are those that something reads.
+// Units are last in the names; durations are in ns.
 //
-// A Config is made once at start and never changes; limits that a tenant may
-// override are read through `limits`.
+// A Config is made once at start and never changes; limits that a tenant may override are read
+// through `limits`.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +33,13 @@ struct HttpServer {
   std::string http_path_prefix;
 };
 
+// Which pages may send from a browser; without origins none may.
+struct Cors {
+  std::vector<std::string> allowed_origins;  // with at most one * each
+  std::vector<std::string> allowed_headers;
+  int64_t max_age_s = 0;
+};
+
 struct OtlpHttp {
   std::string address = "localhost";  // host part of `endpoint`
   uint16_t port = 4318;
@@ -40,6 +47,9 @@ struct OtlpHttp {
   int64_t max_request_body_size_bytes = 20 << 20;  // 0 in the file means this default
   int64_t read_timeout_ns = 0;
   int64_t idle_timeout_ns = 0;
+  Cors cors;
+  std::vector<std::string> compression_algorithms;      // "" is none; empty list: all
+  std::map<std::string, std::string> response_headers;  // names in lower case
 };
 
 struct OtlpGrpc {
@@ -90,14 +100,12 @@ struct Loaded {
   Config config;
   std::vector<std::string> warnings;  // Tempo's CONFIGURATION WARNINGS: fatal only for `verify`
   std::vector<std::string> inactive;  // sections accepted and without effect in this version
-  // `-health`: ask this URL, exit 0 when the answer is 200, else 1; nothing
-  // else is to be done.
+  // `-health`: ask this URL, exit 0 when the answer is 200, else 1; nothing else is to be done.
   std::optional<std::string> health_url;
 };
 
-// Reads flags and file. The message holds all that is wrong, a line each, and
-// `exit_code` says how the process should end: 2 for a wrong command line, as
-// Go programs do, else 1.
+// Reads flags and file. The message holds all that is wrong, a line each, and `exit_code` says how
+// the process should end: 2 for a wrong command line, as Go programs do, else 1.
 struct LoadError {
   std::string message;
   int exit_code = 1;
@@ -107,8 +115,8 @@ std::expected<Loaded, LoadError> load(const std::vector<std::string>& arguments)
 // The same for a file's text; `path` is for messages. Flags are not applied.
 std::expected<Loaded, LoadError> parse(const std::string& text, const std::string& path);
 
-// The settings for a start without a file: data in ./data, receivers on
-// loopback. As YAML, so that it can be shown and copied.
+// The settings for a start without a file: data in ./data, receivers on loopback. As YAML, so that
+// it can be shown and copied.
 std::string_view embedded_default();
 
 // The text that `-help` prints.

@@ -16,6 +16,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Not;
+using testing::Pair;
 
 TEST(Config, HomelabFileIsTakenAsItIs) {
   const Loaded loaded = good(kHomelab);
@@ -110,6 +111,9 @@ distributor:
           max_request_body_size: 0
           read_timeout: 3s
           idle_timeout: 4s
+          cors: {allowed_origins: ["https://*.shop.io", "*"], allowed_headers: [X-A], max_age: 600}
+          compression_algorithms: ["", gzip]
+          response_headers: {X-Frame-Options: deny, b: "1"}
 overrides:
   defaults:
     global: {max_bytes_per_trace: 5000000}
@@ -140,6 +144,13 @@ overrides:
   EXPECT_EQ(config.distributor.otlp_http->max_request_body_size_bytes, 20 << 20);
   EXPECT_EQ(config.distributor.otlp_http->read_timeout_ns, 3'000'000'000);
   EXPECT_EQ(config.distributor.otlp_http->idle_timeout_ns, 4'000'000'000);
+  EXPECT_THAT(config.distributor.otlp_http->cors.allowed_origins,
+              ElementsAre("https://*.shop.io", "*"));
+  EXPECT_THAT(config.distributor.otlp_http->cors.allowed_headers, ElementsAre("X-A"));
+  EXPECT_EQ(config.distributor.otlp_http->cors.max_age_s, 600);
+  EXPECT_THAT(config.distributor.otlp_http->compression_algorithms, ElementsAre("", "gzip"));
+  EXPECT_THAT(config.distributor.otlp_http->response_headers,
+              ElementsAre(Pair("b", "1"), Pair("x-frame-options", "deny")));
   EXPECT_EQ(config.limits.max_bytes_per_trace, 5'000'000);
   EXPECT_EQ(config.limits.max_attribute_bytes, 50);
   EXPECT_EQ(config.block_retention_ns, 48 * kHour);
@@ -183,8 +194,7 @@ TEST(Config, OtlpGrpcReceiver) {
     EXPECT_EQ(got.max_connection_idle_ns, 0);
   }
   const Loaded loaded = grpc(
-      "{endpoint: '[::1]:5', transport: tcp, max_recv_msg_size_mib: 16, "
-      "max_concurrent_streams: 7, "
+      "{endpoint: '[::1]:5', transport: tcp, max_recv_msg_size_mib: 16, max_concurrent_streams: 7, "
       "keepalive: {server_parameters: {max_connection_idle: 3s}}}");
   const OtlpGrpc got = loaded.config.distributor.otlp_grpc.value();
   EXPECT_EQ(got.address, "::1");
@@ -194,8 +204,7 @@ TEST(Config, OtlpGrpcReceiver) {
   EXPECT_EQ(got.max_connection_idle_ns, 3'000'000'000);
   EXPECT_THAT(loaded.inactive, ElementsAre("server.grpc", "compactor"));
   EXPECT_THAT(grpc("{keepalive: {enforcement_policy: {min_time: 1m}}}").inactive,
-              Contains("distributor.receivers.otlp.protocols.grpc.keepalive."
-                       "enforcement_policy"));
+              Contains("distributor.receivers.otlp.protocols.grpc.keepalive.enforcement_policy"));
   EXPECT_THAT(with("distributor: {receivers: {otlp: {protocols: {grpc: }}, "
                    "otlp/b: {protocols: {grpc: }}}}")
                   .inactive,
@@ -204,10 +213,8 @@ TEST(Config, OtlpGrpcReceiver) {
 
 TEST(Config, NullSectionsAreTheirDefaults) {
   with(
-      "server:\ndistributor:\ningester:\ncompactor:\n  compaction:\nquerier: "
-      "~\noverrides:\n"
-      "  defaults:\n    metrics_generator:\nmetrics_generator:\n  storage:\n  "
-      "  remote_write:\n");
+      "server:\ndistributor:\ningester:\ncompactor:\n  compaction:\nquerier: ~\noverrides:\n"
+      "  defaults:\n    metrics_generator:\nmetrics_generator:\n  storage:\n    remote_write:\n");
 }
 
 TEST(Config, MergesAndAnchors) {
@@ -231,12 +238,10 @@ TEST(Config, BothSpellings) {
   EXPECT_EQ(with("distributor: {max_span_attr_byte: 7}").config.distributor.max_attribute_bytes, 7);
   with("distributor: {max_span_attr_byte: 7, max_attribute_bytes: 7}");
   EXPECT_TRUE(with("auth_enabled: true").config.multitenancy_enabled);
-  EXPECT_EQ(with("backend_scheduler: {provider: {compaction: {compaction: "
-                 "{block_retention: 5h}}}}")
+  EXPECT_EQ(with("backend_scheduler: {provider: {compaction: {compaction: {block_retention: 5h}}}}")
                 .config.block_retention_ns,
             5 * kHour);
-  EXPECT_EQ(with("backend_worker: {compaction: {block_retention: 5h, other: "
-                 "[1]}, ring: {}}")
+  EXPECT_EQ(with("backend_worker: {compaction: {block_retention: 5h, other: [1]}, ring: {}}")
                 .config.block_retention_ns,
             5 * kHour);
 }

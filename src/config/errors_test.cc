@@ -196,6 +196,23 @@ TEST(Errors, Unusable) {
       {"distributor: {receivers: {otlp: }}",
        "  line 2: distributor.receivers.otlp: no protocol is on; name at least one under "
        "\"protocols\""},
+      {"distributor: {receivers: {otlp: {protocols: {http: {compression_algorithms: [gzip, "
+       "br]}}}}}",
+       "  line 2: distributor.receivers.otlp.protocols.http.compression_algorithms: unknown "
+       "algorithm \"br\"; known are gzip, zstd, zlib, deflate, snappy, lz4 and \"\" for bodies "
+       "that "
+       "are not compressed"},
+      {"distributor: {receivers: {otlp: {protocols: {http: {cors: {max_age: -1}}}}}}",
+       "  line 2: distributor.receivers.otlp.protocols.http.cors.max_age: must not be negative"},
+      {"distributor: {receivers: {otlp: {protocols: {http: {response_headers: {'a b': c}}}}}}",
+       "  line 2: distributor.receivers.otlp.protocols.http.response_headers: \"a b\" is not the "
+       "name of a header"},
+      {"distributor: {receivers: {otlp: {protocols: {http: {response_headers: {Date: c}}}}}}",
+       "  line 2: distributor.receivers.otlp.protocols.http.response_headers: the server sets "
+       "\"Date\" itself"},
+      {"distributor: {receivers: {otlp: {protocols: {http: {response_headers: {a: \"b\\nc\"}}}}}}",
+       "  line 2: distributor.receivers.otlp.protocols.http.response_headers: the value of \"a\" "
+       "holds a control character"},
       {"distributor: {receivers: {kafka: {brokers: [a]}}}",
        "  line 2: distributor.receivers.kafka: this receiver is not supported in this version; "
        "remove "

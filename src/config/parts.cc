@@ -1,7 +1,7 @@
-// Which parts of the configuration have an effect in this version. Every key is
-// accepted and checked; the start logs one line that names those that do
-// nothing yet. Whoever builds a part removes its line here. A line is the
-// beginning of paths; the longest that fits a key counts. See apply.h.
+// Which parts of the configuration have an effect in this version. Every key is accepted and
+// checked; the start logs one line that names those that do nothing yet. Whoever builds a part
+// removes its line here. A line is the beginning of paths; the longest that fits a key counts. See
+// apply.h.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -54,18 +54,12 @@ constexpr auto kParts = std::to_array<Part>({
     {"distributor.receivers.otlp.protocols.grpc.auth", State::waits},
     {"distributor.receivers.otlp.protocols.grpc.read_buffer_size", State::waits},
     {"distributor.receivers.otlp.protocols.grpc.write_buffer_size", State::waits},
-    {"distributor.receivers.otlp.protocols.grpc.keepalive.server_parameters."
-     "max_connection_age",
+    {"distributor.receivers.otlp.protocols.grpc.keepalive.server_parameters.max_connection_age",
      State::waits},
-    {"distributor.receivers.otlp.protocols.grpc.keepalive.server_parameters."
-     "time",
-     State::waits},
+    {"distributor.receivers.otlp.protocols.grpc.keepalive.server_parameters.time", State::waits},
     {"distributor.receivers.otlp.protocols.grpc.keepalive.enforcement_policy.", State::waits},
     {"distributor.receivers.otlp.protocols.http.tls", State::waits},
-    {"distributor.receivers.otlp.protocols.http.cors", State::waits},
     {"distributor.receivers.otlp.protocols.http.auth", State::waits},
-    {"distributor.receivers.otlp.protocols.http.response_headers", State::waits},
-    {"distributor.receivers.otlp.protocols.http.compression_algorithms", State::waits},
     {"distributor.receivers.jaeger", State::waits},
     {"distributor.receivers.zipkin", State::waits},
     {"distributor.artificial_delay", State::waits},
@@ -132,8 +126,7 @@ std::string_view name_of(const Part& part) {
   return part.beginning.substr(0, part.beginning.find_last_not_of("._") + 1);
 }
 
-// `distributor.receivers.otlp/a.protocols` is judged as
-// `distributor.receivers.otlp.protocols`.
+// `distributor.receivers.otlp/a.protocols` is judged as `distributor.receivers.otlp.protocols`.
 std::string without_suffix(std::string path) {
   const size_t slash = path.find('/');
   if (slash != path.npos) path.erase(slash, path.find('.', slash) - slash);
@@ -150,8 +143,8 @@ const Part& part_of(std::string_view path) {
   return *best;
 }
 
-// A section asks for something by its keys, but a receiver is on by being
-// named; a switch that is set to what holds anyway asks for nothing.
+// A section asks for something by its keys, but a receiver is on by being named; a switch that is
+// set to what holds anyway asks for nothing.
 bool asks_for_something(const std::string& path, const Setting& setting) {
   const Field* const field = find_field(path);
   ASSERT(field != nullptr);
@@ -160,8 +153,7 @@ bool asks_for_something(const std::string& path, const Setting& setting) {
   return on == nullptr || *on != (field->default_text == "true");
 }
 
-// One OTLP listener a protocol is served: the first by name, as apply.cc takes
-// it.
+// One OTLP listener a protocol is served: the first by name, as apply.cc takes it.
 std::vector<std::string> further_listeners(const Settings& settings) {
   std::vector<std::string> paths;
   for (const char* protocol : {"grpc", "http"}) {

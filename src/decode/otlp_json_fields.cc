@@ -1,4 +1,5 @@
-// One function a kind of value. Field numbers and kinds are the schema's.
+// One function a kind of value, chosen by the field's kind. Numbers and kinds are the schema's; the
+// texts are read by otlp_json_scalars.h. Any thread.
 #include "decode/otlp_json_fields.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// One scalar of OTLP's JSON form as a protobuf field. See otlp_json.h; any thread.
+// One scalar of OTLP's JSON form as a protobuf field: what its text means depends on the field's
+// kind. Used by otlp_json.cc, which knows the structure around it. Any thread.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
 // Integers are read as digits and an exponent, never by way of a double, which holds only 53 bits.
+// See the header for what is let in; any thread.
 #include "decode/otlp_json_scalars.h"
 
 #include <algorithm>

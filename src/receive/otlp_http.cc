@@ -1,16 +1,17 @@
-// The checks and the answers of OTLP over HTTP; what happens to the body is the
-// sink's matter. Runs on io threads: nothing here looks at more than the head
-// of a request.
+// The checks; what happens to the body is the sink's matter. Runs on io threads; answers go out
+// from whichever thread the sink calls back on.
 #include "receive/otlp_http.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
-#include <protozero/pbf_writer.hpp>
 
-#include "receive/status.h"
+#include "receive/cors.h"
+#include "receive/otlp_answers.h"
 #include "receive/tenant.h"
+#include "receive/text.h"
 
 namespace vivace::receive {
 namespace {
@@ -19,112 +20,137 @@ using net::Request;
 using net::Responder;
 using net::Response;
 
-constexpr std::string_view kProtobuf = "application/x-protobuf";
-constexpr std::string_view kJson = "application/json";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
-}
-
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// The media type without its parameters.
-std::string media_type(const Request& request) {
+// By media type, without its parameters; empty for others.
+std::optional<BodyFormat> body_format(const Request& request) {
   const std::string_view value = request.header("content-type");
-  return lower(trim(value.substr(0, value.find(';'))));
-}
-
-Result<ContentEncoding> content_encoding(const Request& request) {
-  const std::string name = lower(trim(request.header("content-encoding")));
-  if (name.empty() || name == "identity") return ContentEncoding::identity;
-  if (name == "gzip" || name == "x-gzip") return ContentEncoding::gzip;
-  return fail(Code::invalid_argument,
-              fmt::format("unsupported Content-Encoding: {}", request.header("content-encoding")));
+  const std::string type = lower(trim(value.substr(0, value.find(';'))));
+  if (type == kProtobufType) return BodyFormat::otlp_protobuf;
+  if (type == kJsonType) return BodyFormat::otlp_json;
+  return std::nullopt;
 }
 
 Response plain(int status, std::string text) {
   return {.status = status, .headers = {{"content-type", "text/plain"}}, .body = std::move(text)};
 }
 
-// A google.rpc.Status: code 1, message 2.
-Response refusal(const Error& error, int64_t retry_after_s) {
-  Response out{.status = otlp_http_status(error.code),
-               .headers = {{"content-type", std::string(kProtobuf)}},
-               .body = {}};
-  if (may_pass_later(error.code)) {
-    out.headers.push_back({"retry-after", fmt::format("{}", retry_after_s)});
-  }
-  protozero::pbf_writer status(out.body);
-  status.add_int32(1, grpc_code(error.code));
-  status.add_string(2, error.message);
-  return out;
-}
-
-Response success(const Outcome& outcome) {
-  return {.headers = {{"content-type", std::string(kProtobuf)}}, .body = export_response(outcome)};
-}
-
-// What is wrong with a request before its body is looked at; empty when nothing
-// is.
-std::optional<Response> check(const Request& request, const OtlpHttpOptions& options,
-                              Result<ContentEncoding>& encoding) {
-  if (request.path != options.traces_path) return plain(404, "404 page not found\n");
-  const std::string type = media_type(request);
-  encoding = content_encoding(request);
-  if (!encoding) {
-    if (type == kProtobuf) return refusal(encoding.error(), options.retry_after_s);
-    return Response{.status = 500,
-                    .headers = {{"content-type", std::string(kJson)}},
-                    .body = R"({"code": 13, "message": "failed to marshal error message"})"};
-  }
-  if (request.method != "POST") return plain(405, "405 method not allowed, supported: [POST]");
-  if (type != kProtobuf) {
-    return plain(415, "415 unsupported media type, supported: [application/x-protobuf]");
-  }
-  switch (request.body_state) {
+// Whether the body is there.
+Result<void> check_body(net::BodyState state) {
+  switch (state) {
     case net::BodyState::complete:
-      return std::nullopt;
+      return {};
     case net::BodyState::too_large:
-      return refusal({Code::invalid_argument, "http: request body too large"},
-                     options.retry_after_s);
+      return fail(Code::invalid_argument, "http: request body too large");
     case net::BodyState::no_room:
-      return refusal({Code::limit, "too many request bodies in flight; try again later"},
-                     options.retry_after_s);
+      return fail(Code::limit, "too many request bodies in flight; try again later");
   }
-  return std::nullopt;
+  return {};
 }
+
+class OtlpHttp {
+ public:
+  OtlpHttp(OtlpHttpOptions options, Sink sink)
+      : options_(std::move(options)), cors_(options_.cors), sink_(std::move(sink)) {}
+
+  void handle(Request request, Responder responder) const {
+    std::vector<net::Header> headers = headers_for(request);
+    BodyFormat format{};
+    auto received = read(request, format);
+    if (!received) {
+      return send(std::move(responder), std::move(received).error(), std::move(headers));
+    }
+    sink_(std::move(*received), [responder = std::move(responder), headers = std::move(headers),
+                                 format, retry_after_s = options_.retry_after_s](
+                                    Result<Outcome> outcome) mutable {
+      send(std::move(responder),
+           outcome ? success(format, *outcome) : refusal(format, outcome.error(), retry_after_s),
+           std::move(headers));
+    });
+  }
+
+ private:
+  // What goes with the answer, whatever it is.
+  std::vector<net::Header> headers_for(const Request& request) const {
+    std::vector<net::Header> out;
+    if (!cors_.is_preflight(request)) cors_.add_headers(request, out);
+    for (const auto& [name, value] : options_.response_headers) {
+      const bool is_set = std::ranges::find(out, name, &net::Header::name) != out.end();
+      if (!is_set) out.push_back({name, value});
+    }
+    return out;
+  }
+
+  static void send(Responder responder, Response response, std::vector<net::Header> headers) {
+    for (net::Header& header : headers) {
+      const bool is_set = std::ranges::find(response.headers, header.name, &net::Header::name) !=
+                          response.headers.end();
+      if (!is_set) response.headers.push_back(std::move(header));
+    }
+    std::move(responder).send(std::move(response));
+  }
+
+  Result<ContentEncoding> content_encoding(const Request& request) const {
+    const std::string_view sent = request.header("content-encoding");
+    const auto encoding = content_encoding_of(lower(trim(sent)));
+    if (encoding && is_taken(*encoding)) return *encoding;
+    return fail(Code::invalid_argument, fmt::format("unsupported Content-Encoding: {}", sent));
+  }
+
+  bool is_taken(ContentEncoding encoding) const {
+    const auto& names = options_.compression_algorithms;
+    return names.empty() || std::ranges::any_of(names, [encoding](const std::string& name) {
+             return content_encoding_of(name) == encoding;
+           });
+  }
+
+  // The checks in their order; an answer when one fails.
+  std::expected<Received, Response> read(Request& request, BodyFormat& format) const {
+    const auto refused = [this, &format](const Error& error) {
+      return std::unexpected(refusal(format, error, options_.retry_after_s));
+    };
+    if (request.path != options_.traces_path) {
+      return std::unexpected(plain(404, "404 page not found\n"));
+    }
+    if (cors_.is_preflight(request)) return std::unexpected(cors_.preflight(request));
+    const auto named = body_format(request);
+    format = named.value_or(BodyFormat::otlp_json);
+    const auto encoding = content_encoding(request);
+    if (!encoding) {
+      if (named) return refused(encoding.error());
+      return std::unexpected(
+          Response{.status = 500,
+                   .headers = {{"content-type", std::string(kJsonType)}},
+                   .body = R"({"code": 13, "message": "failed to marshal error message"})"});
+    }
+    if (request.method != "POST") {
+      return std::unexpected(plain(405, "405 method not allowed, supported: [POST]"));
+    }
+    if (!named) {
+      return std::unexpected(plain(
+          415,
+          "415 unsupported media type, supported: [application/json, application/x-protobuf]"));
+    }
+    if (const auto there = check_body(request.body_state); !there) return refused(there.error());
+    auto tenant = tenant_of(request.header("x-scope-orgid"), options_.multitenancy);
+    if (!tenant) return refused(tenant.error());
+    return Received{.tenant = std::move(*tenant),
+                    .encoding = settle(*encoding, request.body),
+                    .format = format,
+                    .body = std::move(request.body),
+                    .body_room = std::move(request.body_room)};
+  }
+
+  const OtlpHttpOptions options_;
+  const Cors cors_;
+  const Sink sink_;
+};
 
 }  // namespace
 
 net::Handler otlp_http_handler(OtlpHttpOptions options, Sink sink) {
-  return
-      [options = std::move(options), sink = std::move(sink)](Request request, Responder responder) {
-        Result<ContentEncoding> encoding;
-        if (auto wrong = check(request, options, encoding)) {
-          return std::move(responder).send(std::move(*wrong));
-        }
-        auto tenant = tenant_of(request.header("x-scope-orgid"), options.multitenancy);
-        if (!tenant) {
-          return std::move(responder).send(refusal(tenant.error(), options.retry_after_s));
-        }
-        sink({.tenant = std::move(*tenant),
-              .encoding = *encoding,
-              .body = std::move(request.body),
-              .body_room = std::move(request.body_room)},
-             [responder = std::move(responder),
-              retry_after_s = options.retry_after_s](Result<Outcome> outcome) mutable {
-               std::move(responder).send(outcome ? success(*outcome)
-                                                 : refusal(outcome.error(), retry_after_s));
-             });
-      };
+  auto receiver = std::make_shared<const OtlpHttp>(std::move(options), std::move(sink));
+  return [receiver = std::move(receiver)](Request request, Responder responder) {
+    receiver->handle(std::move(request), std::move(responder));
+  };
 }
 
 }  // namespace vivace::receive

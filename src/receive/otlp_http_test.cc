@@ -1,7 +1,6 @@
-// Each row of the contract's table of answers (ingest, 4.2 and 4.3), through
-// the handler with a sink that answers as told: what reaches the sink, what the
-// sender is told, and in which order the checks come when a request is wrong in
-// several ways.
+// Each row of the contract's table of answers (ingest, 4.2 and 4.3), through the handler with a
+// sink that answers as told: what reaches the sink, what the sender is told, and in which order the
+// checks come when a request is wrong in several ways.
 #include "receive/otlp_http.h"
 
 #include <memory>
@@ -132,7 +131,8 @@ TEST_F(OtlpHttp, OtherMediaTypesAreRefused) {
     const FakeAnswer answer = send(post("x", {{"content-type", type}}));
     EXPECT_EQ(answer.status(), 415) << type;
     EXPECT_EQ(answer.header("content-type"), "text/plain");
-    EXPECT_EQ(answer.body(), "415 unsupported media type, supported: [application/x-protobuf]");
+    EXPECT_EQ(answer.body(),
+              "415 unsupported media type, supported: [application/json, application/x-protobuf]");
   }
   EXPECT_EQ(send(post("x", {})).status(), 415);
   EXPECT_THAT(received, IsEmpty());
@@ -239,8 +239,7 @@ struct Row {
   bool retry;
 };
 
-// Table 4.3. A body that is too large stays a 400, and a disk that fails may
-// work next time.
+// Table 4.3. A body that is too large stays a 400, and a disk that fails may work next time.
 constexpr Row kRows[] = {
     {Code::invalid_argument, 3, 400, false},
     {Code::too_large, 3, 400, false},

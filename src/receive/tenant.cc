@@ -1,4 +1,5 @@
-// The one check that all receivers share; what makes a name valid is model/tenant's matter.
+// The one check that all receivers share; what makes a name valid is model/tenant's matter. Runs on
+// io threads.
 #include "receive/tenant.h"
 
 #include <fmt/format.h>

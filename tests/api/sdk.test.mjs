@@ -13,10 +13,16 @@ import { ExportRequest, byTrace, decode, difference, flatten } from './proto.mjs
 
 const app = path.join(path.dirname(fileURLToPath(import.meta.url)), 'sdk_app.mjs');
 
-// Runs the service against the receiver at `port`; the expected texts of each of its traces.
-async function runService(port) {
+// Runs the service against the receiver at `port`, and at `jsonPort` in JSON; the expected texts of
+// each of its traces.
+async function runService(port, jsonPort) {
+  const url = (p) => `http://127.0.0.1:${p}/v1/traces`;
   const { stdout } = await promisify(execFile)(process.execPath, [app], {
-    env: { ...process.env, OTLP_URL: `http://127.0.0.1:${port}/v1/traces` },
+    env: {
+      ...process.env,
+      OTLP_URL: url(port),
+      ...(jsonPort ? { OTLP_JSON_URL: url(jsonPort) } : {}),
+    },
     timeout: 60_000,
     maxBuffer: 64 << 20,
   });
@@ -74,5 +80,23 @@ test('and this is what Vivace gives back', async () => {
     }
   } finally {
     await server.close();
+  }
+});
+
+test('the same by JSON: two servers, one told in protobuf and one in JSON, hold the same', async () => {
+  const servers = [await Vivace.start(), await Vivace.start()];
+  try {
+    const expected = await runService(servers[0].otlpPort, servers[1].otlpPort);
+    for (const [id, texts] of expected) {
+      for (const server of servers) {
+        const stored = await server.trace(id);
+        assert.ok(stored, `trace ${id}`);
+        assert.equal(difference(texts, flatten(stored)), null);
+      }
+      const [protobuf, json] = await Promise.all(servers.map((s) => s.get(`/api/v2/traces/${id}`)));
+      assert.equal(json.text, protobuf.text);
+    }
+  } finally {
+    for (const server of servers) await server.close();
   }
 });

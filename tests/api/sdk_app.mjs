@@ -1,8 +1,10 @@
-// A small real service under the OpenTelemetry SDK, run as a process of its own by sdk.test.mjs:
-// a front that calls a back over HTTP, with spans by hand between them. Exports to $OTLP_URL with
-// gzip, and prints what the SDK says it sent as one line of JSON.
+// A small real service under the OpenTelemetry SDK, run as a process of its own by sdk.test.mjs and
+// json.test.mjs: a front that calls a back over HTTP, with spans by hand between them. Exports with
+// gzip to $OTLP_URL as protobuf and, if it is set, to $OTLP_JSON_URL as JSON, and prints what the SDK
+// says it sent as one line of JSON.
 import { createRequire } from 'node:module';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
@@ -15,7 +17,10 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 
 const failures = [];
-const exporter = new OTLPTraceExporter({ url: process.env.OTLP_URL, compression: 'gzip' });
+const exporters = [new OTLPTraceExporter({ url: process.env.OTLP_URL, compression: 'gzip' })];
+if (process.env.OTLP_JSON_URL) {
+  exporters.push(new JsonExporter({ url: process.env.OTLP_JSON_URL, compression: 'gzip' }));
+}
 const memory = new InMemorySpanExporter();
 const provider = new NodeTracerProvider({
   resource: resourceFromAttributes({
@@ -26,18 +31,21 @@ const provider = new NodeTracerProvider({
     'deployment.canary': true,
   }),
   spanProcessors: [
-    new BatchSpanProcessor(
-      {
-        export(spans, done) {
-          exporter.export(spans, (result) => {
-            if (result.code !== 0) failures.push(String(result.error));
-            done(result);
-          });
-        },
-        shutdown: () => exporter.shutdown(),
-        forceFlush: () => exporter.forceFlush(),
-      },
-      { maxExportBatchSize: 64, scheduledDelayMillis: 20 },
+    ...exporters.map(
+      (exporter) =>
+        new BatchSpanProcessor(
+          {
+            export(spans, done) {
+              exporter.export(spans, (result) => {
+                if (result.code !== 0) failures.push(String(result.error));
+                done(result);
+              });
+            },
+            shutdown: () => exporter.shutdown(),
+            forceFlush: () => exporter.forceFlush(),
+          },
+          { maxExportBatchSize: 64, scheduledDelayMillis: 20 },
+        ),
     ),
     new SimpleSpanProcessor(memory),
   ],
