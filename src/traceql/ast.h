@@ -8,9 +8,8 @@
 //   Spanset    { .a }     A >> B     ({ .a } | count() > 1)
 //   FieldExpr  .a + 1 > duration && !.b
 //
-// A node's `height` counts the levels of its tree. The parser keeps it at or below
-// Limits::height_max, so that a recursive walk is safe; it never skips a level, a walk may not
-// either.
+// A node's `height` counts the levels of its tree, down to the leaves. The parser refuses what is
+// higher than Limits::height_max, so that a plain recursive walk cannot run out of stack.
 #pragma once
 
 #include <memory>

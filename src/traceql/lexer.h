@@ -13,7 +13,7 @@
 
 namespace vivace::traceql {
 
-// Whether this character (given by its bytes' start) ends a name that is not quoted.
+// Whether this character ends a name that is not quoted.
 bool ends_name(char32_t c);
 
 class Lexer {

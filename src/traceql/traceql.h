@@ -12,14 +12,14 @@
 // = ~ ! < > & | ^ , so `.a-1` is a name; write `.a - 1` to subtract. Other names are quoted:
 // span."first name".
 //
-// INTRINSICS, old and scoped spelling, which mean the same:
-//   duration span:duration     name span:name      status span:status      kind span:kind
-//   statusMessage span:statusMessage    -- span:id span:parentID span:childCount
-//   traceDuration trace:duration   rootName trace:rootName   rootServiceName trace:rootService   --
-//   trace:id
-//   -- event:name event:timeSinceStart   link:traceID link:spanID   instrumentation:name
-//   instrumentation:version nestedSetLeft nestedSetRight nestedSetParent (the span's place in the
-//   tree; parent -1: a root)
+// INTRINSICS are what a span has by itself. Where two spellings stand, they mean the same:
+//   duration = span:duration      traceDuration = trace:duration
+//   name = span:name              rootName = trace:rootName
+//   status = span:status          rootServiceName = trace:rootService
+//   kind = span:kind              statusMessage = span:statusMessage
+//   span:id   span:parentID   span:childCount   trace:id   link:traceID   link:spanID
+//   event:name   event:timeSinceStart   instrumentation:name   instrumentation:version
+//   nestedSetLeft   nestedSetRight   nestedSetParent      place in the tree; parent -1: a root
 //
 // VALUES. "a string\n" or `raw`, 1, 1.5, durations 1h30m 1.5s 2d 100ns, true, false, minInt,
 // maxInt, status (error ok unset), kind (unspecified internal client server producer consumer), and
@@ -44,10 +44,11 @@
 // `!` in front of a relation takes the B's without such an A; `&` in front returns the A's as well.
 //
 // PIPELINES go on from the spans of each trace, stage by stage: { } | count() > 2 | by(.x) ...
-//   { ... }                 filter once more              by(expression)    split into groups
-//   count() > 2             keep the groups for which it holds; also min max avg sum of an
-//   expression coalesce()              one group again               select(.x, .y)    also return
-//   these
+//   { ... }          filter once more
+//   by(expression)   split into groups by its value
+//   count() > 2      keep the groups for which it holds; also min max avg sum of an expression
+//   coalesce()       one group again
+//   select(.x, .y)   also return these
 // A pipeline in parentheses is an operand of spanset operators: ({ .a } | count() > 1) && ({ .b }).
 // count(), by() and select() may open a query.
 //
