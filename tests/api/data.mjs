@@ -3,16 +3,24 @@
 import crypto from 'node:crypto';
 
 // A small fast generator (splitmix-like, 32 bits); the same seed gives the same data everywhere.
+// Chris Doty-Humphrey's sfc32 (PractRand): 128 bits of state, so that the streams of two seeds do not
+// meet, and no two clients ever send the same span.
 export class Random {
   constructor(seed) {
-    this.state = seed >>> 0;
+    this.state = [seed >>> 0, 0x9e3779b9, (seed ^ 0x243f6a88) >>> 0];
+    this.counter = 1;
+    for (let i = 0; i < 15; i++) this.next();
   }
   next() {
-    this.state = (this.state + 0x9e3779b9) >>> 0;
-    let z = this.state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return (z ^ (z >>> 15)) >>> 0;
+    const [a, b, c] = this.state;
+    const out = (a + b + this.counter) >>> 0;
+    this.counter = (this.counter + 1) >>> 0;
+    this.state = [
+      (b ^ (b >>> 9)) >>> 0,
+      (c + (c << 3)) >>> 0,
+      (((c << 21) | (c >>> 11)) + out) >>> 0,
+    ];
+    return out;
   }
   below(n) {
     return this.next() % n;
