@@ -10,9 +10,12 @@
 #include <gtest/gtest.h>
 
 #include "app/testing/program.h"
+#include "decode/otlp_json_testing.h"
+#include "decode/otlp_testing.h"
 #include "model/testing/otlp_bytes.h"
 #include "storage/fault_storage.h"
 #include "store/testing/waiting.h"
+#include "wire/pack_testing.h"
 
 namespace vivace {
 namespace {
@@ -171,6 +174,58 @@ TEST_F(IngestTest, RefusesWhatIsNoRequest) {
   const SentSpan span = random.span();
   EXPECT_EQ(code_of(gzip, vivace::gzip(to_otlp({&span, 1}))), std::nullopt);
   expect_spans({span});
+}
+
+// The log keeps packed bodies as they came, and JSON as the protobuf that it became: both are there
+// in the next life, and are known when they are sent again.
+TEST_F(IngestTest, TakesEveryFormOfARequest) {
+  start();
+  using enum ContentEncoding;
+  std::vector<Program::Sent> requests;
+  for (const auto format : {receive::BodyFormat::otlp_protobuf, receive::BodyFormat::otlp_json}) {
+    for (const auto encoding : {identity, gzip, zstd, zlib, deflate, snappy, snappy_block, lz4}) {
+      const uint64_t id = requests.size() + 1;
+      const plain::Request request = {{.scopes = {{.spans = {{.trace_id = plain::trace_id(id),
+                                                              .span_id = plain::span_id(id)}}}}}};
+      const bool is_json = format == receive::BodyFormat::otlp_json;
+      const std::string body =
+          is_json ? plain::JsonWriter().request(request) : plain::encode(request);
+      requests.push_back({"t", encoding, pack(encoding, body), format});
+    }
+  }
+  for (int life = 0; life < 2; ++life) {
+    for (const Program::Sent& request : requests) {
+      const auto outcome = program_->send(request);
+      ASSERT_TRUE(outcome) << outcome.error().message;
+    }
+    for (uint64_t id = 1; id <= requests.size(); ++id) {
+      const auto spans = program_->trace("t", make_trace_id(0, id));
+      ASSERT_EQ(spans.size(), 1U);
+      EXPECT_EQ(spans[0].span_id, make_span_id(id));
+    }
+    EXPECT_EQ(program_->rows("t"), requests.size());
+    EXPECT_EQ(metric(program_->metrics(), "vivace_repeated_spans_total"), 0);
+    start();
+  }
+}
+
+TEST_F(IngestTest, RefusesWhatIsNoJson) {
+  options_.ingest.body_bytes_max = 10'000;
+  start();
+  const auto error_of = [&](ContentEncoding encoding, std::string body) {
+    const auto outcome =
+        program_->send({"t", encoding, std::move(body), receive::BodyFormat::otlp_json});
+    return outcome ? "none" : outcome.error().message;
+  };
+  using enum ContentEncoding;
+  EXPECT_THAT(error_of(identity, ""), HasSubstr("JSON: "));
+  EXPECT_EQ(error_of(identity, R"({"resourceSpans":5})"),
+            "resourceSpans: expected an array of objects");
+  EXPECT_EQ(error_of(gzip, "{}"), "gzip: invalid header");
+  EXPECT_EQ(error_of(gzip, vivace::gzip(std::string(10'001, ' '))), "http: request body too large");
+  EXPECT_EQ(error_of(zstd, pack(zstd, "{}")), "none");
+  program_->stop();
+  EXPECT_EQ(program_->bodies().used(), 0) << "every share of the budget is given back";
 }
 
 TEST_F(IngestTest, CountsWhatItStoredAndRefused) {

@@ -54,11 +54,13 @@ class Program {
     std::string tenant;
     ContentEncoding encoding = ContentEncoding::identity;
     std::string body;
+    receive::BodyFormat format = receive::BodyFormat::otlp_protobuf;
   };
   Result<receive::Outcome> send(const Sent& request) {
     auto answer = std::make_shared<Answer>();
     sink_({.tenant = request.tenant,
            .encoding = request.encoding,
+           .format = request.format,
            .body = request.body,
            .body_room = bodies_.reserve_always(static_cast<int64_t>(request.body.size()))},
           [answer](Result<receive::Outcome> outcome) { answer->set(std::move(outcome)); });
