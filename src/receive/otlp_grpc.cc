@@ -32,7 +32,7 @@ net::GrpcOptions grpc_options(const OtlpGrpcOptions& options) {
 }
 
 // In grpc-go's words.
-Error unreadable(Error error, size_t bytes_max) {
+Error unreadable(const Error& error, size_t bytes_max) {
   if (error.code == Code::too_large) {
     return {Code::too_large,
             fmt::format("grpc: received message after decompression larger than max {}; the limit "

@@ -19,7 +19,7 @@ using net::Header;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-net::Request call_of(std::string message, std::vector<Header> headers = {}) {
+net::Request call_of(const std::string& message, std::vector<Header> headers = {}) {
   net::Request out = net::fake_request(kOtlpGrpcExport, std::move(headers));
   out.method = "POST";
   out.http2 = true;
