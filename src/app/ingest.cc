@@ -123,7 +123,7 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
                                {.attribute_bytes_max = options_.attribute_bytes_max});
   if (!batch) {
     Error error = std::move(batch).error();
-    if (received.unreadable != nullptr) error = received.unreadable(std::move(error), bytes_max);
+    if (received.unreadable != nullptr) error = received.unreadable(error, bytes_max);
     return done(std::unexpected(std::move(error)));
   }
   (*batch)->body_room = bodies_.reserve_always(memory_of(**batch));

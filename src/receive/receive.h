@@ -29,7 +29,7 @@ struct Received {
   size_t unpacked_bytes_max = 0;  // 0: the limit that holds for all
   // Says in the receiver's words what is wrong with a body that cannot be unpacked or decoded;
   // `bytes_max` is the limit that held for it. Null: the error as it is.
-  Error (*unreadable)(Error error, size_t bytes_max) = nullptr;
+  Error (*unreadable)(const Error& error, size_t bytes_max) = nullptr;
   // From when it was handed over, the sender waits this long.
   std::optional<std::chrono::nanoseconds> timeout = {};
   std::stop_token stop = {};  // requested when the sender went away
