@@ -152,6 +152,7 @@ void Connection::pump(std::string_view bytes) {
     if (engine_ == nullptr) break;
     moved = hand_over() || moved || again_;
     if (!closed_) flush();
+    if (!closed_) forget_gone();  // streams that we reset close as the frame is filled in
   }
   pumping_ = false;
   settle();
@@ -235,8 +236,7 @@ bool Connection::hand_over() {
     if (http1.upgrade_asked()) change_to_http2(http1);
   }
   bool moved = false;
-  int32_t id = 0;
-  while (engine_->next_gone(id)) forget(id, true);
+  forget_gone();
   Arrival arrival;
   while (!closed_ && engine_->next(arrival)) {
     moved = true;
@@ -268,6 +268,11 @@ ConnectionExchange* Connection::find(int32_t id) {
     if (key == id) return exchange.get();
   }
   return nullptr;
+}
+
+void Connection::forget_gone() {
+  int32_t id = 0;
+  while (engine_->next_gone(id)) forget(id, true);
 }
 
 void Connection::forget(int32_t id, bool gone) {
@@ -447,12 +452,23 @@ void Connection::set_deadline() {
   } else {
     deadline_ = SteadyTime::max();
   }
+  if (engine_ == nullptr || !engine_->owes_answers()) {
+    answer_check_ = SteadyTime::max();
+  } else if (answer_check_ == SteadyTime::max()) {
+    answer_check_ = now + options.body_timeout;
+  }
+  deadline_ = std::min(deadline_, answer_check_);
   if (deadline_ != SteadyTime::max()) io_.deadline_at(deadline_);
 }
 
 void Connection::on_deadline(SteadyTime now) {
   const auto self = shared_from_this();
   if (lingering_) return close();
+  if (answer_check_ <= now) {
+    answer_check_ = SteadyTime::max();
+    engine_->time_out_answers();
+    return pump({});  // what else is due comes at once
+  }
   if (out_.bytes > 0) {
     listener_->count_error("timeout_write");
     return close();

@@ -71,6 +71,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool wants_read() const;
   Phase phase() const;
   void set_deadline();
+  void forget_gone();
   void forget(int32_t id, bool gone);
   ConnectionExchange* find(int32_t id);
 
@@ -90,7 +91,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   SteadyTime phase_since_;
   SteadyTime last_read_;
   SteadyTime last_write_;
-  SteadyTime body_check_;  // HTTP/2: when quiet streams were last looked for
+  SteadyTime answer_check_ = SteadyTime::max();  // when owed answers are looked at next
+  SteadyTime body_check_;                        // HTTP/2: when quiet streams were last looked for
   Phase last_phase_ = Phase::idle;
   int64_t lingered_bytes_ = 0;
 

@@ -93,6 +93,11 @@ class Engine {
 
   // The head or a body took too long.
   virtual void time_out() = 0;
+  // Whether bytes of an answer are kept back until the client allows more. What the engine has
+  // filled in and the socket does not take is the connection's matter.
+  virtual bool owes_answers() const { return false; }
+  // Gives up the answers that were owed at the last call and have hardly moved since.
+  virtual void time_out_answers() {}
   // Bodies that wait for the budget arrive as BodyState::no_room.
   virtual void give_up_room() = 0;
   // No new requests; what is in flight is answered, then the engine is finished.

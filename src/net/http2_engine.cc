@@ -85,7 +85,7 @@ void Http2Engine::write(int32_t id, std::string chunk) {
     session_->credits.push_back({id, chunk.size()});
     return;
   }
-  s->parts.push(std::move(chunk));
+  session_->add_part(*s, std::move(chunk));
   session_->resume(*s);
 }
 
@@ -127,6 +127,20 @@ void Http2Engine::time_out() {
     me.fault = "timeout";
     const auto why = s->answer_sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL;
     nghttp2_submit_rst_stream(me.session, NGHTTP2_FLAG_NONE, id, why);
+  }
+  if (!me.fault.empty()) set_fault(std::exchange(me.fault, {}));
+}
+
+bool Http2Engine::owes_answers() const { return session_->owing > 0; }
+
+void Http2Engine::time_out_answers() {
+  Http2Session& me = *session_;
+  for (auto& [id, s] : me.streams) {
+    const size_t moved = std::exchange(s->moved, 0);
+    const bool owed_before = std::exchange(s->owed_at_check, s->owes);
+    if (!s->owes || !owed_before || moved >= kAnswerStepBytes) continue;
+    me.fault = "timeout_write";
+    nghttp2_submit_rst_stream(me.session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
   }
   if (!me.fault.empty()) set_fault(std::exchange(me.fault, {}));
 }

@@ -22,6 +22,7 @@ class Http2Session;
 class Http2Engine final : public Engine {
  public:
   static constexpr int kResetsMax = 200;
+  static constexpr size_t kAnswerStepBytes = 4 << 10;  // what has to move between two time-outs
   static constexpr int kWindowBytes = 256 << 10;
 
   explicit Http2Engine(const Limits& limits);
@@ -43,6 +44,8 @@ class Http2Engine final : public Engine {
   void fill(Output& output) override;
   // Resets the streams whose body brought nothing since the last call.
   void time_out() override;
+  bool owes_answers() const override;
+  void time_out_answers() override;
   void give_up_room() override;
   void drain() override;
   bool finished() const override;

@@ -447,6 +447,39 @@ TEST(Http2Engine, ResetWhileStreaming) {
   EXPECT_THAT(client.driver.gone, ElementsAre(id));
 }
 
+TEST(Http2Engine, AnswersThatNobodyReadsAreGivenUp) {
+  Http2Engine engine({});
+  Client client(engine, {}, /*reads_windows=*/false);
+  const int32_t stalled = client.request("GET", "/");
+  const int32_t whole = client.request("GET", "/");
+  const int32_t fine = client.request("GET", "/");
+  client.run();
+  EXPECT_FALSE(engine.owes_answers());
+  engine.begin(stalled, {});
+  engine.write(stalled, std::string(200'000, 's'));
+  client.run();
+  EXPECT_TRUE(engine.owes_answers());
+  engine.respond(whole, {.body = std::string(10'000, 'w')});
+  engine.begin(fine, {});
+  engine.write(fine, "waits for the connection's window");
+  engine.time_out_answers();  // from here on it counts
+  nghttp2_submit_window_update(client.session, NGHTTP2_FLAG_NONE, 0, 20'000);
+  client.run();
+  engine.write(fine, std::string(20'000, 'f'));
+  client.run();
+  EXPECT_THAT(client.driver.gone, ElementsAre());
+  engine.time_out_answers();
+  client.run();
+  EXPECT_THAT(client.driver.gone, ElementsAre(stalled));
+  EXPECT_EQ(client.answers[stalled].reset, NGHTTP2_CANCEL);
+  EXPECT_EQ(client.answers[whole].body.size(), 10'000U);
+  EXPECT_EQ(engine.take_fault(), "timeout_write");
+  engine.time_out_answers();
+  client.run();
+  EXPECT_THAT(client.driver.gone, ElementsAre(stalled, fine));
+  EXPECT_FALSE(engine.owes_answers());
+}
+
 TEST(Http2Engine, RapidResetsEndTheConnection) {
   Http2Engine engine({});
   Client client(engine);

@@ -194,6 +194,8 @@ ssize_t Http2Session::Callbacks::read_answer(nghttp2_session*, int32_t id, uint8
       s.part_used = 0;
     }
   }
+  s.moved += used;
+  if (s.parts.empty()) self(user).stop_owing(s);
   if (s.parts.empty() && s.ended) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (!s.trailers.empty()) {
@@ -402,6 +404,7 @@ void Http2Session::stream_closed(int32_t id) {
   if (head_stream == id) head_stream = 0;
   stop_receiving(s);
   forget_uncovered(s);
+  stop_owing(s);
   if (s.unconsumed > 0) nghttp2_session_consume_connection(session, s.unconsumed);
   if (s.answer_sent) {
     reset_credits = std::min(reset_credits + 1, Http2Engine::kResetsMax);
@@ -431,10 +434,20 @@ void Http2Session::submit(Http2Stream& s, Response response, bool streamed) {
   if (sends_data) s.trailers = std::move(response.trailers);
   s.streaming = streamed && sends_data;
   s.ended = !s.streaming;
-  if (sends_data && !response.body.empty()) s.parts.push(std::move(response.body));
+  if (sends_data && !response.body.empty()) add_part(s, std::move(response.body));
   nghttp2_data_provider provider{.source = {.ptr = &s}, .read_callback = Callbacks::read_answer};
   nghttp2_submit_response(session, s.id, headers.data(), headers.size(),
                           sends_data ? &provider : nullptr);
+}
+
+void Http2Session::add_part(Http2Stream& s, std::string part) {
+  s.parts.push(std::move(part));
+  if (!std::exchange(s.owes, true)) owing++;
+}
+
+void Http2Session::stop_owing(Http2Stream& s) {
+  if (std::exchange(s.owes, false)) owing--;
+  s.owed_at_check = false;
 }
 
 void Http2Session::resume(Http2Stream& s) {

@@ -48,6 +48,9 @@ struct Http2Stream {
   bool deferred = false;
   Fifo<std::string> parts;       // of the answer, not yet taken by nghttp2
   size_t part_used = 0;          // of the first
+  bool owes = false;             // there are parts; counted in Http2Session::owing
+  bool owed_at_check = false;    // and have been since the last time_out_answers
+  size_t moved = 0;              // bytes of the answer that left since then
   std::vector<Header> trailers;  // of the answer, until they are submitted
 };
 
@@ -68,6 +71,8 @@ class Http2Session {
   void retry_room();
   void refuse_body(Http2Stream& s, BodyState state);
   void submit(Http2Stream& s, Response response, bool streamed);
+  void add_part(Http2Stream& s, std::string part);
+  void stop_owing(Http2Stream& s);
   void resume(Http2Stream& s);
   void end_session(uint32_t error_code, std::string_view fault);
   void forget_uncovered(Http2Stream& s);
@@ -82,6 +87,7 @@ class Http2Session {
   int32_t head_stream = 0;  // whose header block is arriving; 0: none
   int receiving = 0;
   int uncovered = 0;
+  int owing = 0;
   int reset_credits = Http2Engine::kResetsMax;
   std::string_view fault;  // the latest; a literal
   bool dead = false;       // nghttp2 cannot go on; what it has queued may still be written

@@ -395,6 +395,24 @@ TEST_F(ServerTest, ClientThatDoesNotReadIsCut) {
   }));
 }
 
+TEST_F(ServerTest, Http2ClientThatOpensNoWindowIsGivenUp) {
+  ListenerOptions options;
+  options.body_timeout = 50ms;
+  const uint16_t port = listen(hold(), options);
+  Client client(port);
+  client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + kEmptySettings + kHttp2Get);
+  auto held = held_.pop();
+  auto stream = std::move(held->responder).stream({});
+  while (stream.write(std::string(10'000, 's'))) {
+  }
+  EXPECT_TRUE(held->request.stop.stop_requested());
+  EXPECT_TRUE(eventually([&] {
+    return metric("vivace_net_http_errors_total{kind=\"timeout_write\",listener=\"http\"}") == 1;
+  }));
+  const std::string all = client.read_until(std::string("\0\0\4\3\0\0\0\0\1", 9));
+  EXPECT_THAT(all, EndsWith(std::string("\0\0\4\3\0\0\0\0\1", 9))) << "RST_STREAM";
+}
+
 TEST_F(ServerTest, BodiesWaitForTheBudget) {
   Budget budget("bodies", 100'000);
   {
