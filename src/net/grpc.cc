@@ -29,6 +29,8 @@ struct Encoding {
 constexpr auto kEncodings = std::to_array<Encoding>({
     {"identity", ContentEncoding::identity},
     {"gzip", ContentEncoding::gzip},
+    {"snappy", ContentEncoding::snappy},  // framed, as grpc-go's is
+    {"zstd", ContentEncoding::zstd},
 });
 
 std::string accepted_encodings() {

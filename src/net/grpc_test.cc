@@ -72,7 +72,7 @@ TEST_F(Grpc, ACallIsAnsweredWithAFrameAndTrailers) {
   const FakeAnswer answer = send(std::move(request));
   EXPECT_EQ(answer.status(), 200);
   EXPECT_EQ(answer.header("content-type"), "application/grpc");
-  EXPECT_EQ(answer.header("grpc-accept-encoding").substr(0, 4), "gzip");
+  EXPECT_EQ(answer.header("grpc-accept-encoding"), "gzip,snappy,zstd");
   EXPECT_EQ(answer.body(), std::string("\0\0\0\0\6answer", 11));
   EXPECT_EQ(trailer(answer, "grpc-status"), "0");
   EXPECT_THAT(answer.response.trailers, SizeIs(1));
@@ -139,6 +139,14 @@ TEST_F(Grpc, Encodings) {
   EXPECT_EQ(calls[0].encoding, ContentEncoding::gzip);
   EXPECT_EQ(calls[0].message, "zipped");
   calls.clear();
+
+  for (const auto& [name, encoding] : std::map<std::string, ContentEncoding>{
+           {"zstd", ContentEncoding::zstd}, {"snappy", ContentEncoding::snappy}}) {
+    send(call_of(packed, {{"grpc-encoding", name}}));
+    ASSERT_THAT(calls, SizeIs(1));
+    EXPECT_EQ(calls[0].encoding, encoding);
+    calls.clear();
+  }
 
   send(call_of(grpc_frame("plain"), {{"grpc-encoding", "gzip"}}));
   ASSERT_THAT(calls, SizeIs(1));

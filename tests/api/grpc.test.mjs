@@ -207,6 +207,28 @@ const frame = (message, packed = 0) => {
   return Buffer.concat([head, message]);
 };
 
+// A frame of one raw block (RFC 8878, 3.1).
+function zstd(bytes) {
+  const head = Buffer.from('28b52ffda000000000000000', 'hex');
+  head.writeUInt32LE(bytes.length, 5);
+  head.writeUIntLE((bytes.length << 3) | 1, 9, 3);
+  return Buffer.concat([head, bytes]);
+}
+
+// The framing format with one chunk that is not compressed.
+function snappy(bytes) {
+  let crc = 0xffffffff; // CRC-32C
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  }
+  crc = ~crc >>> 0;
+  const head = Buffer.from('ff060000734e615070590100000000000000', 'hex');
+  head.writeUIntLE(bytes.length + 4, 11, 3);
+  head.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0, 14);
+  return Buffer.concat([head, bytes]);
+}
+
 function connect(of = server) {
   const session = http2.connect(`http://127.0.0.1:${of.otlpGrpcPort}`);
   session.on('error', () => {});
@@ -294,6 +316,22 @@ describe('on the wire', () => {
     ]) {
       const answer = await post(connect(), [frame(message, packed)], { 'grpc-encoding': 'gzip' });
       assert.equal(answer.trailers['grpc-status'], '0');
+    }
+  });
+
+  test('zstd, and snappy in frames', async () => {
+    for (const [encoding, pack] of [
+      ['zstd', zstd],
+      ['snappy', snappy],
+    ]) {
+      const sent = one();
+      const call = post(connect(), [frame(pack(sent.body), 1)], { 'grpc-encoding': encoding });
+      assert.equal((await call).trailers['grpc-status'], '0', encoding);
+      await assertStored(server, sent);
+      const broken = await post(connect(), [frame(pack(sent.body).subarray(0, -3), 1)], {
+        'grpc-encoding': encoding,
+      });
+      assert.equal(broken.headers['grpc-status'], '13', encoding);
     }
   });
 
