@@ -17,8 +17,8 @@ namespace vivace::net {
 namespace {
 
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr int64_t kBodyBytesMax = 1000;
-constexpr int64_t kBudgetBytes = 5000;
+constexpr int64_t kBodyBytesMax = 20;  // small, so that sizes around it are met
+constexpr int64_t kBudgetBytes = 30;
 
 class Conversation {
  public:
