@@ -59,11 +59,13 @@ TEST(HostileOtlp, ValuesNestAHundredDeep) {
   for (const auto& is_map : kinds) {
     EXPECT_EQ(error_of(wrap_value(nested(1, is_map))), "decoded");
     EXPECT_EQ(error_of(wrap_value(nested(100, is_map))), "decoded");
-    for (const size_t depth : {101UL, 102UL, 10'000UL, 1'000'000UL}) {
+    for (const size_t depth : {101UL, 102UL, 10'000UL}) {
       EXPECT_THAT(error_of(wrap_value(nested(depth, is_map))),
                   HasSubstr("value nested more than 100 deep"));
     }
   }
+  EXPECT_THAT(error_of(wrap_value(nested(1'000'000, kinds[2]))),
+              HasSubstr("value nested more than 100 deep"));
   // Where each level comes in two pieces too, and under an event.
   EXPECT_THAT(error_of(wrap_value(nested(1, kinds[0]) + nested(101, kinds[0]))),
               HasSubstr("value nested more than 100 deep"));
@@ -130,9 +132,9 @@ TEST(HostileOtlp, AHundredThousandAttributesInOneSpan) {
     same.attributes.push_back({"k", plain::integer(i)});
     distinct.attributes.push_back({"key." + std::to_string(i), plain::text("v")});
   }
-  const plain::Request request = request_of({same, distinct, same, distinct});
-  const auto batch = decode(plain::encode(request));
-  EXPECT_TRUE(plain::show(*batch) == plain::show(request));
+  const plain::Request once = request_of({same, distinct});
+  EXPECT_TRUE(plain::show(*decode(plain::encode(once))) == plain::show(once));
+  const auto batch = decode(plain::encode(request_of({same, distinct, same, distinct})));
   EXPECT_EQ(batch->keys.size(), 100'001U);
   EXPECT_EQ(batch->spans[0].attributes.shape, batch->spans[2].attributes.shape);
   EXPECT_EQ(batch->spans[1].attributes.shape, batch->spans[3].attributes.shape);
