@@ -181,7 +181,7 @@ class Book {
 // From the start of a process to its end.
 class Life {
  public:
-  Life(Storage& disk, WalOptions options, Book& book) : book_(book) {
+  Life(Storage& disk, const WalOptions& options, Book& book) : book_(book) {
     auto opened = Wal::open(disk, options, metrics_);
     if (opened) {
       wal_ = std::move(*opened);
