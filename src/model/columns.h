@@ -1,0 +1,221 @@
+// What evaluators and writers of blocks see of stored spans: a *part* (one head or one block) is a
+// table of rows in row groups, and is read column by column, one row group at a time.
+//
+//   part  -> row group 0: rows 0-16383    -> field start_ns:   one number a row
+//            row group 1: rows 16384-...     field name:       one code a row, texts by code
+//            ...                             attribute 7 of spans (http.method:string):
+//                                              owners 3 4 9 ..., codes 0 0 1 ...
+//
+// Rows, events and links are numbered through the whole part; a row group has a range of each.
+// Resources and scopes are tables of the part, equal ones stored once; spans carry their numbers.
+//
+// OWNERS. A column belongs to one kind of owner (Scope): spans, events, links, resources or
+// instrumentation scopes. Its values stand by ascending owner. A *dense* column has one value for
+// each owner of the row group; a *sparse* one names its owners, and an owner stands twice when it
+// has the key twice. Columns of resources and scopes do not know row groups: the same whole column
+// whichever group is named.
+//
+// TRACES are numbered through the part as well (their *ordinal*). In a block, the rows of a trace
+// are contiguous, in canonical order, and ordinals ascend with the rows; a trace that fills several
+// row groups is in each of them. In a head, rows come as they were received.
+//
+// SHAPES. What attributes an owner has, in the order that they were sent, is its shape: a node of a
+// trie whose edges are columns. Node 0 is the owner without attributes.
+//
+// Everything is immutable and may be used from any thread. What a Column points to lives as long as
+// the Column and its Part do. Errors: Code::corrupt for damage, which is contained to what was
+// asked for; Code::io.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/batch.h"
+#include "model/ids.h"
+#include "model/value.h"
+
+namespace vivace {
+
+// What a question cost; each read adds to it.
+struct Inspected {
+  uint64_t bytes = 0;  // that were read from blocks, as stored; cached ones too. 0 for heads.
+};
+
+// Texts by code. Several codes may have equal texts.
+class Texts {
+ public:
+  virtual ~Texts() = default;
+  virtual uint32_t size() const = 0;
+  virtual std::string_view operator[](uint32_t code) const = 0;
+};
+
+// Values that lie side by side in memory. `words` are 32-bit: codes into the column's texts, or
+// numbers; `longs` are 64-bit. One of the two, or neither where being there is all (ValueType::
+// empty).
+struct Slice {
+  uint32_t count = 0;
+  uint32_t first_owner = 0;          // without `owners`: this one and those after it
+  const uint32_t* owners = nullptr;  // ascending
+  const uint32_t* words = nullptr;
+  const uint64_t* longs = nullptr;
+
+  uint32_t owner(uint32_t i) const { return owners == nullptr ? first_owner + i : owners[i]; }
+};
+
+// The values of one column in one row group.
+struct Column {
+  std::vector<Slice> slices;
+  const Texts* texts = nullptr;      // null: the values are numbers
+  std::shared_ptr<const void> keep;  // what the slices and texts point to, if not the part itself
+};
+
+// The columns that every part has.
+enum class Field : uint8_t {
+  // Of spans, dense.
+  trace,        // words: ordinal of the trace
+  span_id,      // longs: SpanId::raw
+  parent_id,    // longs: the same; 0: none
+  start_ns,     // longs
+  duration_ns,  // longs: end - start, wrapping
+  name,         // texts
+  kind,         // words: an int32 of OTLP
+  status_code,  // words: the same
+  resource,     // words: number of the resource
+  scope,        // words: number of the scope
+  received_ns,  // longs: when the spans came; in a block, when the last of the row group came
+  span_shape,   // words
+  // Of spans, sparse: only where there is something.
+  status_message,      // texts
+  trace_state,         // texts
+  flags,               // words
+  dropped_attributes,  // words
+  dropped_events,      // words
+  dropped_links,       // words
+  // Of events, dense; then sparse.
+  event_span,     // words: row
+  event_time_ns,  // longs
+  event_name,     // texts
+  event_shape,    // words
+  event_dropped_attributes,
+  // Of links, dense; then sparse.
+  link_span,           // words: row
+  link_trace_id_head,  // longs: bytes 0-7 of the trace id, loaded little-endian
+  link_trace_id_tail,  // longs: bytes 8-15
+  link_span_id,        // longs
+  link_shape,          // words
+  link_trace_state,    // texts
+  link_flags,          // words
+  link_dropped_attributes,
+  // Of resources, dense; then sparse.
+  resource_shape,
+  resource_schema_url,  // texts
+  resource_dropped_attributes,
+  // Of scopes, dense; then sparse.
+  scope_shape,
+  scope_name,  // texts, as the next two
+  scope_version,
+  scope_schema_url,
+  scope_dropped_attributes,
+};
+constexpr size_t kFields = static_cast<size_t>(Field::scope_dropped_attributes) + 1;
+
+enum class FieldForm : uint8_t { words, longs, texts };
+struct FieldInfo {
+  Scope owner;
+  FieldForm form;
+  bool dense;
+};
+FieldInfo info(Field field);
+
+// A run of rows, events, links or owners.
+struct Range {
+  uint32_t first = 0;
+  uint32_t count = 0;
+  uint32_t end() const { return first + count; }
+};
+
+struct RowGroup {
+  Range rows;
+  Range events;
+  Range links;
+  uint64_t start_min_ns = 0;    // of its spans
+  uint64_t end_max_ns = 0;      // of its spans; not below start_min_ns
+  int64_t received_max_ns = 0;  // when the last of its spans came
+};
+
+struct TraceEntry {
+  TraceId id;
+  uint32_t spans = 0;
+  uint64_t start_ns = 0;         // the earliest start
+  uint64_t end_ns = 0;           // the latest end
+  std::optional<uint32_t> root;  // row of the first span, in canonical order, without a parent
+};
+
+// One column of attributes.
+struct AttributeName {
+  std::string_view key;
+  ValueType type = ValueType::empty;
+};
+
+// A node of the trie of shapes. Going up from an owner's node names its columns from the last to
+// the first; kOverflowColumn stands for the next of its values in the overflow list.
+struct Shape {
+  uint32_t parent = 0;
+  uint32_t column = 0;
+  uint32_t depth = 0;  // number of attributes
+};
+constexpr uint32_t kOverflowColumn = UINT32_MAX;
+
+class Shapes {
+ public:
+  virtual ~Shapes() = default;
+  virtual uint32_t size() const = 0;
+  virtual Shape operator[](uint32_t shape) const = 0;
+};
+
+// Attributes whose keys came when all columns were taken; a value stands in all three columns at
+// the same place, by ascending owner, in the order they were sent.
+struct Overflow {
+  Column keys;    // texts
+  Column types;   // words: ValueType
+  Column values;  // longs: bits, or for text types a code into its texts
+};
+
+class Part {
+ public:
+  virtual ~Part() = default;
+
+  virtual uint32_t rows() const = 0;
+  virtual uint32_t traces() const = 0;
+  virtual uint32_t resources() const = 0;
+  virtual uint32_t scopes() const = 0;
+
+  // Row groups hold at most 65,536 rows.
+  virtual uint32_t groups() const = 0;
+  virtual RowGroup group(uint32_t group) const = 0;
+
+  // The columns of attributes, numbered from 0 for each kind of owner.
+  virtual uint32_t columns(Scope owner) const = 0;
+  virtual AttributeName column(Scope owner, uint32_t column) const = 0;
+
+  virtual Result<Column> read(Field field, uint32_t group, Inspected& inspected) const = 0;
+  virtual Result<Column> read_attribute(Scope owner, uint32_t column, uint32_t group,
+                                        Inspected& inspected) const = 0;
+  virtual Result<Overflow> read_overflow(Scope owner, uint32_t group,
+                                         Inspected& inspected) const = 0;
+  virtual Result<std::shared_ptr<const Shapes>> shapes(Scope owner, Inspected& inspected) const = 0;
+
+  // By id, without a scan.
+  virtual Result<std::optional<uint32_t>> find_trace(const TraceId& id,
+                                                     Inspected& inspected) const = 0;
+  virtual Result<TraceEntry> trace(uint32_t ordinal, Inspected& inspected) const = 0;
+  // Appends the rows of a trace, ascending.
+  virtual Result<void> trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,
+                                  Inspected& inspected) const = 0;
+};
+
+}  // namespace vivace
