@@ -30,7 +30,7 @@ void AttributeTable::append(HeadMemory& memory, const Batch& batch, const Attrib
     const Target target = targets_[known.first_target + i];
     if (target.column == nullptr) {
       append_overflow(memory, batch.keys[target.key], attribute);
-      overflow_rows_.append(memory, row);
+      overflows_.rows.append(memory, row);
       continue;
     }
     AttributeColumn& column = *target.column;
@@ -42,7 +42,7 @@ void AttributeTable::append(HeadMemory& memory, const Batch& batch, const Attrib
     }
     column.rows.append(memory, row);  // last: it makes the value visible
   }
-  shapes_.append(memory, known.shape_plus_1 - 1);
+  owner_shapes_.append(memory, known.shape_plus_1 - 1);
   memory.use(kOwnerBytes + known.value_bytes);
 }
 
@@ -63,8 +63,8 @@ const AttributeTable::Known& AttributeTable::know(HeadMemory& memory, const Batc
     const ShapeNode& from = batch.shapes[target.key];
     target.key = from.key;
     const uint32_t column = column_of(memory, batch.keys[from.key], from.type);
-    if (column != kOverflow) target.column = owned_columns_[column].get();
-    known.value_bytes += value_bytes(from.type, column == kOverflow);
+    if (column != kOverflowColumn) target.column = owned_columns_[column].get();
+    known.value_bytes += value_bytes(from.type, column == kOverflowColumn);
     shape = child(memory, shape, column);
   }
   known.shape_plus_1 = shape + 1;
@@ -72,10 +72,9 @@ const AttributeTable::Known& AttributeTable::know(HeadMemory& memory, const Batc
 }
 
 uint32_t AttributeTable::child(HeadMemory& memory, uint32_t node, uint32_t column) {
-  if (nodes_.empty()) nodes_.append(memory, Shape());
-  const auto [at, is_new] = children_.try_emplace(uint64_t{node} << 32 | column, nodes_.size());
+  const auto [at, is_new] = children_.try_emplace(uint64_t{node} << 32 | column, shapes_.size());
   if (is_new) {
-    nodes_.append(memory, {.parent = node, .column = column, .depth = nodes_[node].depth + 1});
+    shapes_.append(memory, {.parent = node, .column = column, .depth = shapes_[node].depth + 1});
     memory.use(kShapeBytesMax);
   }
   return at->second;
@@ -86,7 +85,7 @@ uint32_t AttributeTable::column_of(HeadMemory& memory, const BatchKey& key, Valu
   const auto found = by_key.find(key.text);
   if (found != by_key.end()) return found->second;
   const uint32_t number = columns_.size();
-  if (number == kColumnsMax) return kOverflow;
+  if (number == kColumnsMax) return kOverflowColumn;
   auto column = std::make_unique<AttributeColumn>();
   column->key = read_text(memory.store_text(key.text));
   column->type = type;
@@ -100,34 +99,34 @@ uint32_t AttributeTable::column_of(HeadMemory& memory, const BatchKey& key, Valu
 void AttributeTable::append_overflow(HeadMemory& memory, const BatchKey& key,
                                      const BatchAttribute& attribute) {
   const Value& value = attribute.value;
-  overflow_keys_.append(memory, overflow_names_.intern(memory, key.text, key.hash));
-  overflow_types_.append(memory, static_cast<uint8_t>(value.type));
-  overflow_values_.append(memory, is_text(value.type)
-                                      ? overflow_texts_.intern(memory, value.text, attribute.hash)
-                                      : value.bits);
+  overflows_.keys.append(memory, overflows_.names.intern(memory, key.text, key.hash));
+  overflows_.types.append(memory, static_cast<uint8_t>(value.type));
+  overflows_.values.append(memory, is_text(value.type)
+                                       ? overflows_.texts.intern(memory, value.text, attribute.hash)
+                                       : value.bits);
 }
 
 AttributeView AttributeTable::read_overflow(uint32_t at) const {
   AttributeView out;
-  out.key = overflow_names_[overflow_keys_[at]];
-  out.value.type = static_cast<ValueType>(overflow_types_[at]);
+  out.key = overflows_.names[overflows_.keys[at]];
+  out.value.type = static_cast<ValueType>(overflows_.types[at]);
   if (is_text(out.value.type)) {
-    out.value.text = overflow_texts_[static_cast<uint32_t>(overflow_values_[at])];
+    out.value.text = overflows_.texts[static_cast<uint32_t>(overflows_.values[at])];
   } else {
-    out.value.bits = overflow_values_[at];
+    out.value.bits = overflows_.values[at];
   }
   return out;
 }
 
 void AttributeTable::read(uint32_t row, std::vector<AttributeView>& out) const {
   out.clear();
-  uint32_t node = shapes_[row];
+  uint32_t node = owner_shapes_[row];
   if (node == 0) return;
-  const uint32_t count = nodes_[node].depth;
+  const uint32_t count = shapes_[node].depth;
   thread_local std::vector<uint32_t> columns;
   columns.resize(count);
-  for (uint32_t left = count; left > 0; --left, node = nodes_[node].parent) {
-    columns[left - 1] = nodes_[node].column;
+  for (uint32_t left = count; left > 0; --left, node = shapes_[node].parent) {
+    columns[left - 1] = shapes_[node].column;
   }
   struct Repeated {
     uint32_t column;
@@ -137,9 +136,9 @@ void AttributeTable::read(uint32_t row, std::vector<AttributeView>& out) const {
   uint32_t overflow = UINT32_MAX;
   out.reserve(count);
   for (const uint32_t number : columns) {
-    if (number == kOverflow) {
+    if (number == kOverflowColumn) {
       if (overflow == UINT32_MAX)
-        overflow = lower_bound(overflow_rows_, overflow_rows_.size(), row);
+        overflow = lower_bound(overflows_.rows, overflows_.rows.size(), row);
       out.push_back(read_overflow(overflow++));
       continue;
     }

@@ -23,6 +23,7 @@
 
 #include "head/dictionary.h"
 #include "model/batch.h"
+#include "model/columns.h"
 #include "model/span_view.h"
 
 namespace vivace {
@@ -35,6 +36,20 @@ struct AttributeColumn {
   Chunked<uint32_t> codes;    // of text types
   Chunked<uint64_t> numbers;  // of the others, but empty
   Dictionary dictionary;
+};
+
+// The trie of shapes. Node 0, the root, is implied.
+class ShapeTrie final : public Shapes {
+ public:
+  void append(HeadMemory& memory, const Shape& node) { nodes_.append(memory, node); }
+
+  uint32_t size() const override { return nodes_.size() + 1; }
+  Shape operator[](uint32_t shape) const override {
+    return shape == 0 ? Shape() : nodes_[shape - 1];
+  }
+
+ private:
+  Chunked<Shape> nodes_;
 };
 
 class AttributeTable {
@@ -54,22 +69,34 @@ class AttributeTable {
   // Stores the attributes of the next owner, whose row is `rows()`.
   void append(HeadMemory& memory, const Batch& batch, const AttributeRun& run);
 
-  uint32_t rows() const { return shapes_.size(); }
+  uint32_t rows() const { return owner_shapes_.size(); }
+
+  // By owner: its shape.
+  const Chunked<uint32_t>& owner_shapes() const { return owner_shapes_; }
+  const ShapeTrie& shapes() const { return shapes_; }
+
+  uint32_t columns() const { return columns_.size(); }
+  const AttributeColumn& column(uint32_t number) const { return *columns_[number]; }
+
+  // Attributes without a column, by ascending row.
+  struct Overflows {
+    Chunked<uint32_t> rows;
+    Chunked<uint32_t> keys;  // into `names`
+    Chunked<uint8_t> types;
+    Chunked<uint64_t> values;  // bits, or a code into `texts`
+    Dictionary names{Dictionary::Looking::for_ever};
+    Dictionary texts;
+  };
+  const Overflows& overflows() const { return overflows_; }
 
   // Fills `out` with the attributes of an owner, in the order they were sent.
   void read(uint32_t row, std::vector<AttributeView>& out) const;
 
  private:
-  static constexpr uint32_t kOverflow = UINT32_MAX;
   static constexpr int64_t kEdgeBytes = 40;  // of a flat map's slot, with its share of free ones
   // The first chunks of a column, which are set aside for 16 values, and its place in the maps.
   static constexpr int64_t kColumnBytes = sizeof(AttributeColumn) + 640;
 
-  struct Shape {  // a node of this table's own trie; the root is implied as number 0
-    uint32_t parent = 0;
-    uint32_t column = 0;  // or kOverflow
-    uint32_t depth = 0;
-  };
   static_assert(kShapeBytesMax == sizeof(Shape) + kEdgeBytes);
   static_assert(kColumnBytesMax >=
                 kColumnBytes + int64_t{sizeof(AttributeColumn*)} + Dictionary::kTextBytesMax);
@@ -94,17 +121,10 @@ class AttributeTable {
   void append_overflow(HeadMemory& memory, const BatchKey& key, const BatchAttribute& attribute);
   AttributeView read_overflow(uint32_t at) const;
 
-  Chunked<uint32_t> shapes_;  // by row
-  Chunked<Shape> nodes_;
+  Chunked<uint32_t> owner_shapes_;
+  ShapeTrie shapes_;
   Chunked<AttributeColumn*> columns_;
-
-  // Overflow, by ascending row.
-  Chunked<uint32_t> overflow_rows_;
-  Chunked<uint32_t> overflow_keys_;  // into overflow_names_
-  Chunked<uint8_t> overflow_types_;
-  Chunked<uint64_t> overflow_values_;  // bits, or a code into overflow_texts_
-  Dictionary overflow_names_{Dictionary::Looking::for_ever};
-  Dictionary overflow_texts_;
+  Overflows overflows_;
 
   // The writer's.
   std::vector<std::unique_ptr<AttributeColumn>> owned_columns_;

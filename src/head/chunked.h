@@ -6,9 +6,11 @@
 // them is released. Whoever appends counts the bytes, for many elements at once (HeadMemory::use).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <span>
 
 #include "base/result.h"
 #include "head/memory.h"
@@ -18,6 +20,11 @@ namespace vivace {
 template <class T>
 class Chunked {
  public:
+  // The ramp of growing chunks ends here; the others follow. The same for every array, so that
+  // what lies side by side in one column does so in all.
+  static constexpr uint32_t kRampElements = 16 * ((1U << 10) - 1);
+  static constexpr uint32_t kChunkElements = 16384;
+
   void append(HeadMemory& memory, T value) {
     const uint32_t index = size_.load(std::memory_order_relaxed);
     *slot(memory, index) = value;
@@ -37,14 +44,26 @@ class Chunked {
     return directory_[past / kChunkElements][past % kChunkElements];
   }
 
+  // The elements from `first` on that lie side by side, up to `end`; `first` < `end`, which is no
+  // larger than a size as above.
+  std::span<const T> run(uint32_t first, uint32_t end) const {
+    uint32_t room = 0;
+    if (first < kRampElements) {
+      const Ramp place = ramp(first);
+      room = (kFirstElements << place.chunk) - place.offset;
+    } else {
+      room = kChunkElements - (first - kRampElements) % kChunkElements;
+    }
+    return {&(*this)[first], std::min(room, end - first)};
+  }
+
   // For the writer: an element that readers do not look at yet, or an atomic.
   T& at(uint32_t index) { return const_cast<T&>((*this)[index]); }
 
  private:
   static constexpr uint32_t kFirstElements = 16;
   static constexpr uint32_t kRampChunks = 10;
-  static constexpr uint32_t kRampElements = kFirstElements * ((1U << kRampChunks) - 1);
-  static constexpr uint32_t kChunkElements = 16384;
+  static_assert(kRampElements == kFirstElements * ((1U << kRampChunks) - 1));
   static constexpr uint32_t kDirectoryChunks = 4096;
 
   struct Ramp {
@@ -75,10 +94,10 @@ class Chunked {
   std::atomic<uint32_t> size_{0};
 };
 
-// The first index in [0, size) of a sorted column whose element is not below `value`.
+// The first index in [first, size) of a sorted column whose element is not below `value`.
 template <class T>
-uint32_t lower_bound(const Chunked<T>& sorted, uint32_t size, T value) {
-  uint32_t low = 0;
+uint32_t lower_bound(const Chunked<T>& sorted, uint32_t size, T value, uint32_t first = 0) {
+  uint32_t low = first;
   uint32_t high = size;
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;

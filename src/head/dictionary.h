@@ -14,10 +14,11 @@
 
 #include "base/hash.h"
 #include "head/chunked.h"
+#include "model/columns.h"
 
 namespace vivace {
 
-class Dictionary {
+class Dictionary final : public Texts {
  public:
   enum class Looking : uint8_t { until_mostly_new, for_ever };
   explicit Dictionary(Looking looking = Looking::until_mostly_new) : looking_(looking) {}
@@ -27,8 +28,8 @@ class Dictionary {
 
   uint32_t intern(HeadMemory& memory, std::string_view text, uint64_t hash);
 
-  std::string_view operator[](uint32_t code) const { return read_text(texts_[code]); }
-  uint32_t size() const { return texts_.size(); }
+  std::string_view operator[](uint32_t code) const override { return read_text(texts_[code]); }
+  uint32_t size() const override { return texts_.size(); }
 
   // Memory of the hash table; nothing once it was given up.
   int64_t table_bytes() const { return static_cast<int64_t>(table_.capacity() * sizeof(Slot)); }

@@ -17,7 +17,7 @@ uint64_t span_hash(uint32_t trace, uint64_t span_id) {
 
 Head::Head() { memory_.use(kFixedBytes); }
 
-Head::Appended Head::append(const Batch& batch) {
+Head::Appended Head::append(const Batch& batch, int64_t received_ns) {
   if (texts_.size() == 0) texts_.intern(memory_, {}, text_hash({}));
   span_attributes_.begin_batch(batch);
   event_attributes_.begin_batch(batch);
@@ -27,6 +27,7 @@ Head::Appended Head::append(const Batch& batch) {
   batch_resources_.assign(batch.resources.size(), kUnknown);
   batch_scopes_.assign(batch.scopes.size(), kUnknown);
   ASSERT(batch.spans.size() <= kRowsMax - trace_.size());
+  const uint32_t first_row = trace_.size();
   const uint32_t traces_before = traces_.size();
   find_places(batch);
   Appended out;
@@ -42,7 +43,8 @@ Head::Appended Head::append(const Batch& batch) {
     }
   }
   out.new_traces = traces_.size() - traces_before;
-  published_.store(trace_.size(), std::memory_order_release);
+  if (out.spans > 0) note_received(first_row, received_ns);
+  published_.store(uint64_t{traces_.size()} << 32 | trace_.size(), std::memory_order_release);
   return out;
 }
 
@@ -121,12 +123,13 @@ uint32_t Head::resource_of(const Batch& batch, uint32_t index) {
   if (known != kUnknown) return known;
   const BatchResource& resource = batch.resources[index];
   const auto [at, is_new] =
-      resource_by_identity_.try_emplace(resource.identity, resource_dropped_.size());
+      resource_by_identity_.try_emplace(resource.identity, resource_attributes_.rows());
   if (is_new) {
-    memory_.use(kResourceBytes);
-    resource_schema_.append(memory_, text(resource.schema_url));
+    const uint32_t number = at->second;
+    memory_.use(kIdentityBytes);
+    resource_schema_.append(memory_, number, text(resource.schema_url));
+    resource_dropped_.append(memory_, number, resource.dropped_attributes);
     resource_attributes_.append(memory_, batch, resource.attributes);
-    resource_dropped_.append(memory_, resource.dropped_attributes);
   }
   return known = at->second;
 }
@@ -135,14 +138,16 @@ uint32_t Head::scope_of(const Batch& batch, uint32_t index) {
   uint32_t& known = batch_scopes_[index];
   if (known != kUnknown) return known;
   const BatchScope& scope = batch.scopes[index];
-  const auto [at, is_new] = scope_by_identity_.try_emplace(scope.identity, scope_dropped_.size());
+  const auto [at, is_new] =
+      scope_by_identity_.try_emplace(scope.identity, scope_attributes_.rows());
   if (is_new) {
-    memory_.use(kScopeBytes);
-    scope_name_.append(memory_, text(scope.name));
-    scope_version_.append(memory_, text(scope.version));
-    scope_schema_.append(memory_, text(scope.schema_url));
+    const uint32_t number = at->second;
+    memory_.use(kIdentityBytes);
+    scope_name_.append(memory_, number, text(scope.name));
+    scope_version_.append(memory_, number, text(scope.version));
+    scope_schema_.append(memory_, number, text(scope.schema_url));
+    scope_dropped_.append(memory_, number, scope.dropped_attributes);
     scope_attributes_.append(memory_, batch, scope.attributes);
-    scope_dropped_.append(memory_, scope.dropped_attributes);
   }
   return known = at->second;
 }
@@ -164,7 +169,8 @@ void Head::append_links(const Batch& batch, const BatchSpan& span, uint32_t row)
   for (uint32_t i = 0; i < span.links; ++i) {
     const BatchLink& link = batch.links[span.first_link + i];
     const uint32_t number = link_row_.size();
-    link_trace_id_.append(memory_, link.trace_id);
+    link_trace_id_head_.append(memory_, load<uint64_t>(link.trace_id.bytes.data()));
+    link_trace_id_tail_.append(memory_, load<uint64_t>(link.trace_id.bytes.data() + 8));
     link_span_id_.append(memory_, link.span_id.raw);
     link_trace_state_.append(memory_, number, text(link.trace_state));
     link_flags_.append(memory_, number, link.flags);
@@ -173,6 +179,34 @@ void Head::append_links(const Batch& batch, const BatchSpan& span, uint32_t row)
     link_row_.append(memory_, row);
     memory_.use(kLinkBytes);
   }
+}
+
+void Head::note_received(uint32_t first_row, int64_t received_ns) {
+  batch_received_ns_.append(memory_, received_ns);
+  batch_row_.append(memory_, first_row);
+  memory_.use(kBatchBytes);
+  received_min_ns_.store(std::min(received_min_ns(), received_ns), std::memory_order_relaxed);
+  received_max_ns_.store(std::max(received_max_ns(), received_ns), std::memory_order_relaxed);
+  for (uint32_t row = first_row; row < trace_.size(); ++row) widen_bounds(row, received_ns);
+}
+
+// Readers may see bounds that are too wide for what is published to them, never too narrow.
+void Head::widen_bounds(uint32_t row, int64_t received_ns) {
+  const uint64_t start_ns = start_ns_[row];
+  const uint64_t end_ns = std::max(start_ns, start_ns + duration_ns_[row]);
+  const uint32_t group = group_of(row);
+  if (group == bounds_.size()) {
+    bounds_.append(memory_, {start_ns, end_ns, received_ns});
+    memory_.use(kGroupBytes);
+    return;
+  }
+  Bounds& bounds = bounds_.at(group);
+  const auto set = [](auto& bound, auto value) {
+    std::atomic_ref(bound).store(value, std::memory_order_relaxed);
+  };
+  if (start_ns < bounds.start_min_ns) set(bounds.start_min_ns, start_ns);
+  if (end_ns > bounds.end_max_ns) set(bounds.end_max_ns, end_ns);
+  if (received_ns > bounds.received_max_ns) set(bounds.received_max_ns, received_ns);
 }
 
 uint32_t Head::text(std::string_view text) {

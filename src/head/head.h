@@ -6,7 +6,7 @@
 //   2      1      c3..                                               -
 //
 // One thread appends batches; a batch becomes visible whole, by one release-store of the row count.
-// Any thread reads rows below a row count it has loaded, without a lock: chunks never move, rows
+// Any thread reads what was published, through a HeadPart, without a lock: chunks never move, rows
 // never change. A span (trace id, span id, kind) is stored once; repeats are dropped and counted.
 //
 // Memory comes from HeadMemory and is given back at once when the head dies; whoever reads keeps
@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -41,12 +42,24 @@ class Head {
     uint32_t repeats = 0;  // spans that were there already
     uint32_t new_traces = 0;
   };
-  // The writer thread's. Stores the batch and publishes it.
-  Appended append(const Batch& batch);
+  // The writer thread's. Stores the batch, which came at this time, and publishes it.
+  Appended append(const Batch& batch, int64_t received_ns);
 
-  // Rows that may be read now.
-  uint32_t rows() const { return published_.load(std::memory_order_acquire); }
-  uint32_t traces() const { return traces_.size(); }
+  // What may be read now: the rows and traces of whole batches.
+  struct Published {
+    uint32_t rows = 0;
+    uint32_t traces = 0;
+  };
+  Published published() const {
+    const uint64_t both = published_.load(std::memory_order_acquire);
+    return {static_cast<uint32_t>(both), static_cast<uint32_t>(both >> 32)};
+  }
+  uint32_t rows() const { return published().rows; }
+  uint32_t traces() const { return published().traces; }
+  // When the first and the last of its spans came, by the clock of whoever received them. An empty
+  // head came later than it came earlier.
+  int64_t received_min_ns() const { return received_min_ns_.load(std::memory_order_relaxed); }
+  int64_t received_max_ns() const { return received_max_ns_.load(std::memory_order_relaxed); }
   // Memory in use; see HeadMemory.
   int64_t bytes() const { return memory_.bytes(); }
 
@@ -72,6 +85,8 @@ class Head {
   void read_scope(uint32_t scope, ScopeView& out) const;
 
  private:
+  friend class HeadPart;
+
   // A column in which most rows have nothing: pairs of (row, value), by ascending row.
   struct RareColumn {
     Chunked<uint32_t> rows;
@@ -113,16 +128,31 @@ class Head {
   // What one more takes in its columns and tables, beside texts, attributes and rare columns.
   static constexpr int64_t kRowBytes = 4 * 8 + 5 * 4 + 2 * 1 + 11;  // 11: two slots for 0.75 spans
   static constexpr int64_t kEventBytes = 8 + 2 * 4;
-  static constexpr int64_t kLinkBytes = 16 + 8 + 4;
+  static constexpr int64_t kLinkBytes = 3 * 8 + 4;
   static constexpr int64_t kIdentityBytes = 58;  // a flat map's slot, with its share of free ones
-  static constexpr int64_t kResourceBytes = 2 * 4 + kIdentityBytes;
-  static constexpr int64_t kScopeBytes = 4 * 4 + kIdentityBytes;
+  static constexpr int64_t kBatchBytes = 4 + 8;
+  static constexpr int64_t kGroupBytes = 3 * 8;
   static int64_t span_bytes_needed(const BatchSpan& span);
 
   struct Place {  // of a span of the batch
     uint32_t trace;
     uint64_t hash;  // of (trace, span id)
   };
+
+  // Row groups follow the chunks, so that a dense column is one piece in all of them but the first.
+  static constexpr uint32_t kFirstGroupRows = Chunked<uint32_t>::kRampElements;
+  static constexpr uint32_t kGroupRows = Chunked<uint32_t>::kChunkElements;
+  static uint32_t group_of(uint32_t row) {
+    return row < kFirstGroupRows ? 0 : 1 + (row - kFirstGroupRows) / kGroupRows;
+  }
+  // What the spans of a row group lie within; it widens while the group fills. Accessed through
+  // atomic_ref.
+  struct Bounds {
+    uint64_t start_min_ns;
+    uint64_t end_max_ns;  // of starts, too: an end may lie before its start
+    int64_t received_max_ns;
+  };
+  static_assert(kGroupBytes == sizeof(Bounds));
 
   void find_places(const Batch& batch);
   bool append_span(const Batch& batch, const BatchSpan& span, const Place& place);
@@ -132,12 +162,14 @@ class Head {
   uint32_t scope_of(const Batch& batch, uint32_t index);
   void append_events(const Batch& batch, const BatchSpan& span, uint32_t row);
   void append_links(const Batch& batch, const BatchSpan& span, uint32_t row);
+  void note_received(uint32_t first_row, int64_t received_ns);
+  void widen_bounds(uint32_t row, int64_t received_ns);
   void read_events(uint32_t row, std::vector<EventView>& out) const;
   void read_links(uint32_t row, std::vector<LinkView>& out) const;
   uint32_t text(std::string_view text);  // code in texts_, 0 for empty
 
   HeadMemory memory_;
-  std::atomic<uint32_t> published_{0};
+  std::atomic<uint64_t> published_{0};  // rows, traces << 32
 
   // By row.
   TraceIndex traces_;
@@ -160,6 +192,14 @@ class Head {
   RareColumn dropped_links_;
   AttributeTable span_attributes_;
 
+  // By batch, those without new spans left out.
+  Chunked<uint32_t> batch_row_;  // the first one
+  Chunked<int64_t> batch_received_ns_;
+  std::atomic<int64_t> received_min_ns_{std::numeric_limits<int64_t>::max()};
+  std::atomic<int64_t> received_max_ns_{std::numeric_limits<int64_t>::min()};
+
+  Chunked<Bounds> bounds_;  // by row group
+
   // By event and by link; their rows ascend.
   Chunked<uint32_t> event_row_;
   Chunked<uint64_t> event_time_ns_;
@@ -167,7 +207,8 @@ class Head {
   RareColumn event_dropped_;
   AttributeTable event_attributes_;
   Chunked<uint32_t> link_row_;
-  Chunked<TraceId> link_trace_id_;
+  Chunked<uint64_t> link_trace_id_head_;
+  Chunked<uint64_t> link_trace_id_tail_;
   Chunked<uint64_t> link_span_id_;
   RareColumn link_trace_state_;  // into texts_
   RareColumn link_flags_;
@@ -175,13 +216,13 @@ class Head {
   AttributeTable link_attributes_;
 
   // By resource and by scope.
-  Chunked<uint32_t> resource_dropped_;
-  Chunked<uint32_t> resource_schema_;  // into texts_
+  RareColumn resource_dropped_;
+  RareColumn resource_schema_;  // into texts_
   AttributeTable resource_attributes_;
-  Chunked<uint32_t> scope_name_;  // into texts_, as the next two
-  Chunked<uint32_t> scope_version_;
-  Chunked<uint32_t> scope_schema_;
-  Chunked<uint32_t> scope_dropped_;
+  RareColumn scope_name_;  // into texts_, as the next two
+  RareColumn scope_version_;
+  RareColumn scope_schema_;
+  RareColumn scope_dropped_;
   AttributeTable scope_attributes_;
 
   Dictionary texts_;  // code 0 is the empty text

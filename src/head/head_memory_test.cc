@@ -18,7 +18,7 @@ class Measured {
     ASSERT_TRUE(batch);
     const int64_t needed = Head::bytes_needed(**batch);
     const int64_t before = head_.bytes();
-    head_.append(**batch);
+    head_.append(**batch, 1);
     const int64_t taken = head_.bytes() - before;
     ASSERT_GE(taken, 0);
     ASSERT_LE(taken, needed) << spans.size() << " spans in a body of " << (*batch)->body.size()
@@ -178,7 +178,7 @@ TEST(HeadBytes, GrowInStepWithTheData) {
     for (int i = 0; i < 10; ++i) {
       auto batch = decode_otlp(to_otlp(usual_batch(random, 200)), {});
       ASSERT_TRUE(batch);
-      head.append(**batch);
+      head.append(**batch, 1);
     }
     steps.push_back(head.bytes() - before);
     before = head.bytes();

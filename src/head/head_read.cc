@@ -56,7 +56,8 @@ void Head::read_links(uint32_t row, std::vector<LinkView>& out) const {
   for (uint32_t i = lower_bound(link_row_, size, row); i < size && link_row_[i] == row; ++i) {
     if (out.size() == count) out.emplace_back();
     LinkView& link = out[count++];
-    link.trace_id = link_trace_id_[i];
+    store(link.trace_id.bytes.data(), link_trace_id_head_[i]);
+    store(link.trace_id.bytes.data() + 8, link_trace_id_tail_[i]);
     link.span_id.raw = link_span_id_[i];
     link.trace_state = texts_[link_trace_state_.at(i)];
     link.flags = link_flags_.at(i);
@@ -67,16 +68,16 @@ void Head::read_links(uint32_t row, std::vector<LinkView>& out) const {
 }
 
 void Head::read_resource(uint32_t resource, ResourceView& out) const {
-  out.dropped_attributes = resource_dropped_[resource];
-  out.schema_url = texts_[resource_schema_[resource]];
+  out.dropped_attributes = resource_dropped_.at(resource);
+  out.schema_url = texts_[resource_schema_.at(resource)];
   resource_attributes_.read(resource, out.attributes);
 }
 
 void Head::read_scope(uint32_t scope, ScopeView& out) const {
-  out.name = texts_[scope_name_[scope]];
-  out.version = texts_[scope_version_[scope]];
-  out.schema_url = texts_[scope_schema_[scope]];
-  out.dropped_attributes = scope_dropped_[scope];
+  out.name = texts_[scope_name_.at(scope)];
+  out.version = texts_[scope_version_.at(scope)];
+  out.schema_url = texts_[scope_schema_.at(scope)];
+  out.dropped_attributes = scope_dropped_.at(scope);
   scope_attributes_.read(scope, out.attributes);
 }
 

@@ -27,11 +27,12 @@ int64_t Head::bytes_needed(const Batch& batch) {
   constexpr int64_t kOwner = AttributeTable::kOwnerBytes;
   constexpr int64_t kEvent = kEventBytes + kOwner + kTextBytes + RareColumn::kBytes;
   constexpr int64_t kLink = kLinkBytes + kOwner + kTextBytes + 3 * RareColumn::kBytes;
-  constexpr int64_t kResource = kResourceBytes + kOwner + kTextBytes;
-  constexpr int64_t kScope = kScopeBytes + kOwner + 3 * kTextBytes;
+  constexpr int64_t kResource = kIdentityBytes + kOwner + kTextBytes + 2 * RareColumn::kBytes;
+  constexpr int64_t kScope = kIdentityBytes + kOwner + 3 * kTextBytes + 4 * RareColumn::kBytes;
   const auto count = [](const auto& of) { return static_cast<int64_t>(of.size()); };
 
   int64_t bytes = count(batch.body);  // holds every text
+  bytes += kBatchBytes + (1 + count(batch.spans) / kFirstGroupRows) * kGroupBytes;
   for (const BatchSpan& span : batch.spans) bytes += span_bytes_needed(span);
   for (const BatchAttribute& attribute : batch.attributes) {
     bytes += AttributeTable::kAttributeBytesMax + (is_text(attribute.value.type) ? kTextBytes : 0);

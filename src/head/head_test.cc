@@ -52,7 +52,7 @@ TEST(Head, IsEmptyAtFirst) {
   EXPECT_EQ(head.rows(), 0U);
   EXPECT_EQ(head.traces(), 0U);
   EXPECT_TRUE(rows_of(head, make_trace_id(0, 1)).empty());
-  const auto appended = head.append(Batch());
+  const auto appended = head.append(Batch(), 1);
   EXPECT_EQ(appended.spans + appended.repeats + appended.new_traces, 0U);
   EXPECT_EQ(head.rows(), 0U);
 }
@@ -67,7 +67,7 @@ TEST_P(RandomHead, GivesBackEveryFieldOfEverySpan) {
   std::map<TraceId, std::vector<uint32_t>> traces;
   for (int i = 0; i < 150; ++i) {
     const std::vector<SentSpan> spans = random.request(1 + random.number(40));
-    const auto appended = head.append(*to_batch(spans));
+    const auto appended = head.append(*to_batch(spans), 1);
     EXPECT_EQ(appended.spans, spans.size());
     EXPECT_EQ(appended.repeats, 0U);
     for (const SentSpan& span : spans) {
@@ -92,9 +92,9 @@ TEST_P(RandomHead, GivesBackEveryFieldOfEverySpan) {
 
 TEST(Head, ShowsOnlyRowsBelowTheAskedCount) {
   Head head;
-  head.append(*to_batch({simple(1, 1), simple(2, 2), simple(1, 3)}));
+  head.append(*to_batch({simple(1, 1), simple(2, 2), simple(1, 3)}), 1);
   const uint32_t before = head.rows();
-  head.append(*to_batch({simple(1, 4), simple(3, 5)}));
+  head.append(*to_batch({simple(1, 4), simple(3, 5)}), 1);
   std::vector<uint32_t> rows = {77};
   head.find_trace(make_trace_id(0, 1), before, rows);
   EXPECT_EQ(rows, (std::vector<uint32_t>{77, 2, 0})) << "appends to what is there";
@@ -110,11 +110,11 @@ TEST(Head, DropsRepeatsWithinABatchAndAcrossBatches) {
   SentSpan first = simple(1, 1);
   SentSpan second = first;
   second.name = "another name, the same span";
-  auto appended = head.append(*to_batch({first, second, simple(1, 2), first}));
+  auto appended = head.append(*to_batch({first, second, simple(1, 2), first}), 1);
   EXPECT_EQ(appended.spans, 2U);
   EXPECT_EQ(appended.repeats, 2U);
   EXPECT_EQ(appended.new_traces, 1U);
-  appended = head.append(*to_batch({second, simple(2, 1)}));
+  appended = head.append(*to_batch({second, simple(2, 1)}), 1);
   EXPECT_EQ(appended.spans, 1U) << "the same span id in another trace is another span";
   EXPECT_EQ(appended.repeats, 1U);
   EXPECT_EQ(appended.new_traces, 1U);
@@ -127,8 +127,8 @@ TEST(Head, TellsSpansOfDifferentKindApart) {
   const std::vector<int32_t> kinds = {0, 1, 2, 3, 5, 254, 255, 256, -1, INT32_MIN, INT32_MAX};
   std::vector<SentSpan> spans;
   for (const int32_t kind : kinds) spans.push_back(simple(1, 1, kind));
-  EXPECT_EQ(head.append(*to_batch(spans)).spans, kinds.size());
-  EXPECT_EQ(head.append(*to_batch(spans)).repeats, kinds.size());
+  EXPECT_EQ(head.append(*to_batch(spans), 1).spans, kinds.size());
+  EXPECT_EQ(head.append(*to_batch(spans), 1).repeats, kinds.size());
   for (uint32_t row = 0; row < head.rows(); ++row) EXPECT_EQ(head.key(row).kind, kinds[row]);
 }
 
@@ -147,7 +147,7 @@ TEST_P(RandomHead, StoresEverySpanOnce) {
       if (random.chance(20)) again.name = "changed";
       spans.insert(spans.begin() + static_cast<ptrdiff_t>(random.number(spans.size() + 1)), again);
     }
-    const auto appended = head.append(*to_batch(spans));
+    const auto appended = head.append(*to_batch(spans), 1);
     repeats += appended.repeats;
     EXPECT_EQ(appended.spans + appended.repeats, spans.size());
     for (const SentSpan& span : spans) {
@@ -178,8 +178,8 @@ TEST(Head, NumbersEqualResourcesAndScopesOnce) {
   SentSpan e = simple(1, 5);
   shop.schema_url = "https://schema";
   e.resource = std::make_shared<SentResource>(shop);
-  head.append(*to_batch({a, c, b}));
-  head.append(*to_batch({d, e}));
+  head.append(*to_batch({a, c, b}), 1);
+  head.append(*to_batch({d, e}), 1);
   EXPECT_EQ(head.resource(0), head.resource(2));
   EXPECT_EQ(head.resource(0), head.resource(3));
   EXPECT_NE(head.resource(0), head.resource(1));
@@ -197,7 +197,7 @@ TEST(Head, KeepsALargeTraceWhole) {
       spans.push_back(simple(1, i + 1));
       spans.back().start_ns = i;
     }
-    head.append(*to_batch(spans));
+    head.append(*to_batch(spans), 1);
   }
   const std::vector<uint32_t> rows = rows_of(head, make_trace_id(0, 1));
   ASSERT_EQ(rows.size(), kSpans);

@@ -127,7 +127,7 @@ TEST(HeadThreads, ReadersSeeWholeBatchesOfWholeSpans) {
   }
   start.arrive_and_wait();
   for (const auto& batch : plan.batches) {
-    head.append(*batch);
+    head.append(*batch, 1);
     std::this_thread::yield();
   }
   for (std::thread& reader : readers) reader.join();
@@ -175,7 +175,7 @@ TEST(HeadThreads, ReadersFollowGrowth) {
     for (uint64_t i = from; i < from + kBatchSpans; ++i) spans.push_back(span_of(i));
     auto batch = decode_otlp(to_otlp(spans), {});
     ASSERT(batch);
-    head.append(**batch);
+    head.append(**batch, 1);
   }
   for (std::thread& reader : readers) reader.join();
 }

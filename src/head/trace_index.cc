@@ -36,13 +36,19 @@ void TraceIndex::set_newest(uint32_t ordinal, uint32_t row) {
 }
 
 std::optional<uint32_t> TraceIndex::newest_row(const TraceId& id) const {
-  const Table* table = table_.load(std::memory_order_acquire);
-  if (table == nullptr) return std::nullopt;
-  const auto ordinal = find(*table, id);
+  const auto ordinal = find(id);
   if (!ordinal) return std::nullopt;
-  auto& newest = const_cast<TraceIndex*>(this)->traces_.at(*ordinal).newest;
-  const uint32_t row = load_slot(newest);
+  const uint32_t row = newest_now(*ordinal);
   return row == kNoRow ? std::nullopt : std::optional(row);
+}
+
+uint32_t TraceIndex::newest_now(uint32_t ordinal) const {
+  return load_slot(const_cast<TraceIndex*>(this)->traces_.at(ordinal).newest);
+}
+
+std::optional<uint32_t> TraceIndex::find(const TraceId& id) const {
+  const Table* table = table_.load(std::memory_order_acquire);
+  return table == nullptr ? std::nullopt : find(*table, id);
 }
 
 std::optional<uint32_t> TraceIndex::find(const Table& table, const TraceId& id) const {

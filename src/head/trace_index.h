@@ -28,7 +28,11 @@ class TraceIndex {
   uint32_t newest(uint32_t ordinal) const { return traces_[ordinal].newest; }
   void set_newest(uint32_t ordinal, uint32_t row);
 
-  // Any thread: the newest row of a trace; it may be newer than what is published.
+  // Any thread: a trace's ordinal; and its newest row, or kNoRow. Both may be newer than what is
+  // published.
+  std::optional<uint32_t> find(const TraceId& id) const;
+  uint32_t newest_now(uint32_t ordinal) const;
+  // The same, in one.
   std::optional<uint32_t> newest_row(const TraceId& id) const;
 
   const TraceId& id(uint32_t ordinal) const { return traces_[ordinal].id; }

@@ -84,7 +84,7 @@ Result<void> Store::replay_record(WalRecord record, Recovered& out) {
         .Increment();
     return std::unexpected(std::move(batch).error());
   }
-  out.spans += append_to_head(record.tenant, **batch).spans;
+  out.spans += append_to_head(record.tenant, **batch, record.receive_time_ns).spans;
   recent_.insert(record.body_hash, record.receive_time_ns,
                  {(*batch)->rejected_trace_ids, (*batch)->rejected_span_ids});
   return {};
@@ -137,7 +137,8 @@ void Store::run_head() {
   name_thread("head");
   while (auto durable = durable_.pop()) {
     const Batch& batch = *durable->batch;
-    const Head::Appended appended = append_to_head(durable->tenant, batch);
+    const Head::Appended appended =
+        append_to_head(durable->tenant, batch, durable->receive_time_ns);
     recent_.insert(durable->body_hash, durable->receive_time_ns,
                    {batch.rejected_trace_ids, batch.rejected_span_ids});
     durable->room.release();
@@ -145,10 +146,11 @@ void Store::run_head() {
   }
 }
 
-Head::Appended Store::append_to_head(const std::string& tenant_name, const Batch& batch) {
+Head::Appended Store::append_to_head(const std::string& tenant_name, const Batch& batch,
+                                     int64_t received_ns) {
   Tenant& owner = tenant(tenant_name);
   const int64_t before = owner.head->bytes();
-  const Head::Appended appended = owner.head->append(batch);
+  const Head::Appended appended = owner.head->append(batch, received_ns);
   head_room_.grow(owner.head->bytes() - before);
   owner.traces_created->Increment(appended.new_traces);
   owner.bytes_received->Increment(static_cast<double>(batch.body.size()));

@@ -106,7 +106,8 @@ class Store {
   Result<void> replay_record(WalRecord record, Recovered& out);
   Tenant& tenant(const std::string& name);
   bool has_head(const std::string& tenant) const;
-  Head::Appended append_to_head(const std::string& tenant_name, const Batch& batch);
+  Head::Appended append_to_head(const std::string& tenant_name, const Batch& batch,
+                                int64_t received_ns);
   void run_head();
 
   const Clock& clock_;

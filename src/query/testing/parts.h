@@ -22,7 +22,7 @@ inline Snapshot snapshot_of(const Parts& parts) {
     auto head = std::make_shared<Head>();
     auto batch = decode_otlp(to_otlp(spans), {});
     ASSERT(batch);
-    head->append(**batch);
+    head->append(**batch, 1);
     const uint32_t rows = head->rows();
     out.heads.push_back({std::move(head), rows});
   }
