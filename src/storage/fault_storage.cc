@@ -218,9 +218,14 @@ Result<std::vector<std::string>> FaultStorage::list(const std::string& folder) {
   const std::lock_guard lock(mutex_);
   if (crashed_) return dead();
   std::vector<std::string> out;
-  for (const auto& [path, inode] : names_) {
-    if (folder_of(path) == folder) out.push_back(path.substr(folder.size() + 1));
+  const std::string inside = folder + "/";
+  for (auto at = names_.lower_bound(inside); at != names_.end(); ++at) {
+    if (!at->first.starts_with(inside)) break;
+    std::string name = at->first.substr(inside.size());
+    name.resize(std::min(name.find('/'), name.size()));  // of a file, or of a folder that has some
+    if (out.empty() || out.back() != name) out.push_back(std::move(name));
   }
+  std::ranges::sort(out);
   return out;
 }
 
