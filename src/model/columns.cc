@@ -1,4 +1,5 @@
 // The forms of the fixed columns, in one table: readers, writers and tests take them from here.
+// And the search for a row's group.
 #include "model/columns.h"
 
 namespace vivace {
@@ -69,6 +70,21 @@ FieldInfo info(Field field) {
       return {Scope::scope, kWords, false};
   }
   ASSERT(false);
+}
+
+uint32_t group_of(const Part& part, uint32_t row) {
+  uint32_t low = 0;
+  uint32_t high = part.groups();
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (part.group(middle).rows.end() <= row) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  ASSERT(low < part.groups());
+  return low;
 }
 
 }  // namespace vivace

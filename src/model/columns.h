@@ -218,4 +218,7 @@ class Part {
                                   Inspected& inspected) const = 0;
 };
 
+// The row group that a row of the part is in. Logarithmic.
+uint32_t group_of(const Part& part, uint32_t row);
+
 }  // namespace vivace

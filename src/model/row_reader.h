@@ -3,7 +3,8 @@
 // ascending order; memory is that of one row group's columns.
 //
 // Views point into these columns: they are good until a row of another row group is read, or the
-// reader dies. One thread.
+// reader dies. After an error, what it was to fill means nothing; other rows may be readable still.
+// One thread.
 #pragma once
 
 #include <memory>
@@ -22,12 +23,14 @@ class RowReader {
   RowReader& operator=(RowReader&&) noexcept;
 
   Result<void> read_span(uint32_t row, SpanView& out);
+  // One of a span's numbers; reads no other column.
+  Result<uint64_t> number(Field field, uint32_t row);
   // By the numbers that Field::resource and Field::scope hold.
   Result<void> read_resource(uint32_t resource, ResourceView& out);
   Result<void> read_scope(uint32_t scope, ScopeView& out);
 
  private:
-  class Columns;
+  class Columns;  // in row_reader.cc
   std::unique_ptr<Columns> columns_;
 };
 
