@@ -36,6 +36,7 @@ class Filler {
     server();
     distributor();
     storage();
+    ingester();
     limits();
     generator();
     return std::move(config_);
@@ -195,6 +196,12 @@ class Filler {
     }
   }
 
+  void ingester() {
+    config_.ingester = {.max_block_duration_ns = positive("ingester.max_block_duration"),
+                        .max_block_bytes = not_negative("ingester.max_block_bytes"),
+                        .flush_check_period_ns = positive("ingester.flush_check_period")};
+  }
+
   void limits() {
     const std::string_view retention = "compactor.compaction.block_retention";
     const std::string_view for_tenants = "overrides.defaults.compaction.block_retention";
@@ -260,6 +267,12 @@ class Filler {
   int64_t not_negative(std::string_view path) {
     const int64_t value = settings_.integer(path);
     if (value < 0) wrong(path, "must not be negative");
+    return value;
+  }
+
+  int64_t positive(std::string_view path) {
+    const int64_t value = settings_.integer(path);
+    if (value <= 0) wrong(path, "must be greater than 0");
     return value;
   }
 

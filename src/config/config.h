@@ -73,6 +73,13 @@ struct Storage {
   std::string wal_path = "/var/tempo/wal";
 };
 
+// When heads become blocks. Memory and the log's size may ask for it earlier.
+struct Ingester {
+  int64_t max_block_duration_ns = 1'800'000'000'000;
+  int64_t max_block_bytes = 500 << 20;             // of memory; 0: no bound but ours
+  int64_t flush_check_period_ns = 10'000'000'000;  // how often age and retention are looked at
+};
+
 // Per-tenant limits; 0 is off.
 struct Limits {
   int64_t max_bytes_per_trace = 0;
@@ -88,6 +95,7 @@ struct Config {
   HttpServer server;
   Distributor distributor;
   Storage storage;
+  Ingester ingester;
   Limits limits;
   int64_t block_retention_ns = 336LL * 3600 * 1'000'000'000;
 };
