@@ -3,7 +3,7 @@
 // line of JSON. Exits with 1 when a number does not add up: an acked span not counted, a trace not
 // found.
 //
-//   vivace_bench --binary build/release/vivace [--dir FOLDER] [--spans 500000] [--templates 2000]
+//   vivace_bench --binary build/release/vivace [--dir FOLDER] [--spans 5000000] [--templates 2000]
 //                [--conns 16] [--starts 5] [--json FILE]
 //
 // Times and CPU are of a run that shares the machine with the load generator. See bench/README.md.
@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,7 +30,13 @@ namespace vivace::bench {
 namespace {
 
 constexpr double kReadySeconds = 60;
-constexpr int kLookups = 200;
+constexpr int kLookups = 2000;
+constexpr int kSearches = 5;
+constexpr const char* kCutsWaiting = "tempo_ingester_flush_queue_length";
+constexpr const char* kBlocks = "tempodb_blocklist_length{tenant=\"single-tenant\"}";
+constexpr const char* kBlockSpans = "vivace_block_spans{tenant=\"single-tenant\"}";
+constexpr const char* kBlockBytes =
+    "tempodb_backend_bytes_total{status=\"live\",tenant=\"single-tenant\"}";
 constexpr const char* kReceived =
     "tempo_distributor_spans_received_total{tenant=\"single-tenant\"}";
 
@@ -67,8 +74,10 @@ class Bench {
   bool measure_starts();
   void measure_idle(const ServerProcess& server);
   void measure_load(const ServerProcess& server);
+  void measure_rest(const ServerProcess& server, double cpu_before);
   void measure_lookups(const ServerProcess& server, const char* when);
-  bool measure_replay(ServerProcess& server);
+  void measure_search(const ServerProcess& server, const char* name, const std::string& query);
+  bool measure_restart(ServerProcess& server, int signal, const char* name, const char* what);
   std::string fresh_folder(const std::string& name) const;
 
   const Options options_;
@@ -76,10 +85,28 @@ class Bench {
   const uint64_t traces_;
   double walk_ns_ = 0;
   WriteYardstick write_;
+  PackYardstick pack_;
   PushResult pushed_;
+  double block_bytes_ = 0;
   std::vector<Row> rows_;
   std::vector<std::string> faults_;
 };
+
+std::string percent_encoded(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<uint8_t>(c));
+  }
+  return out;
+}
+
+// Of a search's answer.
+double inspected_bytes(const std::string& body) {
+  const std::string name = "\"inspectedBytes\":\"";
+  const size_t at = body.find(name);
+  return at == std::string::npos ? 0 : std::strtod(body.c_str() + at + name.size(), nullptr);
+}
 
 void progress(const std::string& text) { fmt::print(stderr, "bench: {}\n", text); }
 
@@ -136,6 +163,7 @@ void Bench::measure_load(const ServerProcess& server) {
   options.seconds = 600;
   options.traces_max = traces_;
   options.connections = options_.connections;
+  options.retry = true;
   progress(fmt::format("pushing {} traces over {} connections", traces_, options.connections));
   const double cpu_before = server.cpu_seconds();
   pushed_ = push(workload_, options);
@@ -144,6 +172,8 @@ void Bench::measure_load(const ServerProcess& server) {
 
   add("acked_spans", "spans acked", acked, "", "");
   add("failed_requests", "requests failed", static_cast<double>(pushed_.failed), "", "goal 0");
+  add("refused_requests", "requests refused with 429, sent again",
+      static_cast<double>(pushed_.refused), "", fmt::format("of {}", pushed_.requests));
   add("spans_per_s", "spans acked a second", acked / pushed_.seconds, "1/s", "goal 1,000,000");
   add("cpu_us_per_span", "server CPU a span", cpu / std::max(acked, 1.0) * 1e6, "us",
       fmt::format("goal 1.0; the walk alone {:.3f}", walk_ns_ / 1e3));
@@ -162,6 +192,27 @@ void Bench::measure_load(const ServerProcess& server) {
   if (received != acked) {
     faults_.push_back(fmt::format("{} is {}, acked are {}", kReceived, received, acked));
   }
+  measure_rest(server, cpu_before);
+}
+
+// What is left to do after the last ack, and what it leaves on the disk.
+void Bench::measure_rest(const ServerProcess& server, double cpu_before) {
+  progress("waiting until it is idle");
+  double cpu = server.cpu_seconds(), before = -1;
+  while (cpu - before > 0.02 || server.metric(kCutsWaiting).value_or(0) > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    before = std::exchange(cpu, server.cpu_seconds());
+  }
+  const auto acked = std::max<double>(1, static_cast<double>(pushed_.acked_spans));
+  add("cpu_us_per_span_idle", "server CPU a span, until idle", (cpu - cpu_before) / acked * 1e6,
+      "us", "goal 2.0");
+  const double spans = server.metric(kBlockSpans).value_or(0);
+  const double bytes = server.metric(kBlockBytes).value_or(0);
+  add("blocks", "blocks", server.metric(kBlocks).value_or(0), "", "");
+  if (spans == 0) return;
+  add("block_bytes_per_span", "bytes of blocks a span", bytes / spans, "B",
+      fmt::format("goal 25; packed bodies {:.1f}", pack_.bytes_per_span));
+  block_bytes_ = bytes;
 }
 
 // Asks for acked traces, evenly spread; each must be there.
@@ -184,20 +235,46 @@ void Bench::measure_lookups(const ServerProcess& server, const char* when) {
   std::ranges::sort(took_ms);
   add(fmt::format("trace_by_id_{}_ms", when), fmt::format("trace by id, median, {}", when),
       took_ms[took_ms.size() / 2], "ms", "goal 2");
+  add(fmt::format("trace_by_id_{}_p99_ms", when), fmt::format("trace by id, 99 %, {}", when),
+      took_ms[took_ms.size() * 99 / 100], "ms", "");
   if (missing != 0) {
     faults_.push_back(fmt::format("{}: {} of {} acked traces not found", when, missing, kLookups));
   }
 }
 
-bool Bench::measure_replay(ServerProcess& server) {
-  progress("killing it and starting it again");
-  (void)server.end(SIGKILL);
+// The median of a few, and what part of the blocks was read.
+void Bench::measure_search(const ServerProcess& server, const char* name,
+                           const std::string& query) {
+  HttpConnection connection(server.api_address());
+  std::vector<double> took_ms;
+  std::string body;
+  for (int i = 0; i < kSearches; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    const int status = connection.get("/api/search?q=" + percent_encoded(query), body);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    took_ms.push_back(took.count());
+    if (status == 200) continue;
+    faults_.push_back(fmt::format("search {}: {} {}", query, status, body));
+    return;
+  }
+  std::ranges::sort(took_ms);
+  add(fmt::format("search_{}_ms", name), "search " + query, took_ms[took_ms.size() / 2], "ms",
+      fmt::format("reads {:.1f} % of the blocks",
+                  block_bytes_ == 0 ? 0 : 100 * inspected_bytes(body) / block_bytes_));
+}
+
+bool Bench::measure_restart(ServerProcess& server, int signal, const char* name, const char* what) {
+  progress(fmt::format("restart: {}", what));
+  const auto status = server.end(signal);
+  if (signal == SIGTERM && status != 0) {
+    faults_.push_back("SIGTERM did not end the server with 0");
+  }
   const std::optional<double> ms = server.start(kReadySeconds);
   if (!ms) {
-    faults_.push_back("not ready after the kill; see " + server.log_path());
+    faults_.push_back("not ready after a restart; see " + server.log_path());
     return false;
   }
-  add("restart_ms", "kill -9 to ready again", *ms, "ms", "");
+  add(name, what, *ms, "ms", "");
   return true;
 }
 
@@ -206,6 +283,7 @@ bool Bench::run() {
   progress("measuring the yardsticks");
   walk_ns_ = walk_ns_per_span(workload_, traces_);
   write_ = write_and_sync(workload_, traces_, folder);
+  pack_ = pack_with_zstd(workload_, traces_);
   if (!measure_starts()) return false;
 
   ServerProcess server({options_.binary, folder});
@@ -216,13 +294,19 @@ bool Bench::run() {
   measure_idle(server);
   measure_load(server);
   measure_lookups(server, "loaded");
-  if (!measure_replay(server)) return false;
+  measure_search(server, "absent", "{ span.http.method = \"absent\" }");
+  measure_search(server, "integer", "{ span.http.status_code > 599 }");
+  measure_search(server, "service", "{ resource.service.name = \"checkout\" }");
+  if (!measure_restart(server, SIGTERM, "restart_ms", "SIGTERM to ready again")) return false;
+  if (!measure_restart(server, SIGKILL, "crash_restart_ms", "kill -9 to ready again")) return false;
   measure_lookups(server, "restarted");
   if (server.end(SIGTERM) != 0) faults_.push_back("SIGTERM did not end the server with 0");
 
   add("walk_ns_per_span", "yardstick: walk with protozero", walk_ns_, "ns", "");
   add("sync_us_per_chunk", "yardstick: write + sync 128 KiB", write_.us_per_chunk, "us", "");
   add("sync_us_per_span", "yardstick: the same, a span", write_.us_per_span, "us", "");
+  add("zstd_ns_per_span", "yardstick: zstd -1 of the bodies", pack_.ns_per_span, "ns", "");
+  add("zstd_bytes_per_span", "yardstick: the same, bytes", pack_.bytes_per_span, "B", "");
   std::filesystem::remove_all(options_.folder);
   return true;
 }
@@ -258,7 +342,7 @@ int run(int argc, char** argv) {
   const Workload workload(shape);
   Bench bench({.binary = flags.text("--binary", ""),
                .folder = folder,
-               .spans = flags.count("--spans", 500'000),
+               .spans = flags.count("--spans", 5'000'000),
                .connections = static_cast<int>(flags.count("--conns", 16)),
                .starts = static_cast<int>(flags.count("--starts", 5))},
               workload);

@@ -58,6 +58,7 @@ class Pusher {
  private:
   void wait_until_due(uint64_t first) const;
   void push_batch(uint64_t first, HttpConnection& connection, PushResult& mine) const;
+  int send(const std::string& bytes, HttpConnection& connection, PushResult& mine) const;
   void merge(const PushResult& mine);
 
   const Workload& workload_;
@@ -89,19 +90,13 @@ void Pusher::wait_until_due(uint64_t first) const {
 }
 
 void Pusher::push_batch(uint64_t first, HttpConnection& connection, PushResult& mine) const {
-  const std::string headers = std::string("Content-Type: application/x-protobuf\r\n") +
-                              (options_.gzip ? "Content-Encoding: gzip\r\n" : "");
   const uint64_t base_ns = unix_ns() - static_cast<uint64_t>(options_.back_s * 1e9);
   bool all_acked = true;
   for (const RequestTemplate& request : workload_.requests(first)) {
     std::string bytes = workload_.fill(request, first, base_ns);
     mine.bytes += bytes.size();
     if (options_.gzip) bytes = gzip(bytes);
-    const Steady::time_point sent = Steady::now();
-    const int status = connection.post(options_.path, headers, bytes);
-    mine.ack_ms.push_back(seconds_since(sent) * 1e3);
-    ++mine.statuses[status];
-    ++mine.requests;
+    const int status = send(bytes, connection, mine);
     if (status == 200) {
       mine.acked_spans += request.spans;
       continue;
@@ -115,11 +110,30 @@ void Pusher::push_batch(uint64_t first, HttpConnection& connection, PushResult& 
   mine.acked_batches.push_back(first);
 }
 
+// The last answer; a refusal is the last one only without `retry`, or when time is up.
+int Pusher::send(const std::string& bytes, HttpConnection& connection, PushResult& mine) const {
+  const std::string headers = std::string("Content-Type: application/x-protobuf\r\n") +
+                              (options_.gzip ? "Content-Encoding: gzip\r\n" : "");
+  while (true) {
+    const Steady::time_point sent = Steady::now();
+    const int status = connection.post(options_.path, headers, bytes);
+    ++mine.statuses[status];
+    ++mine.requests;
+    if (status != 429 || !options_.retry || seconds_since(start_) > options_.seconds) {
+      mine.ack_ms.push_back(seconds_since(sent) * 1e3);
+      return status;
+    }
+    ++mine.refused;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 void Pusher::merge(const PushResult& mine) {
   const std::lock_guard lock(mutex_);
   result_.acked_spans += mine.acked_spans;
   result_.acked_traces += mine.acked_traces;
   result_.failed += mine.failed;
+  result_.refused += mine.refused;
   result_.requests += mine.requests;
   result_.bytes += mine.bytes;
   result_.ack_ms.insert(result_.ack_ms.end(), mine.ack_ms.begin(), mine.ack_ms.end());

@@ -46,12 +46,14 @@ struct PushOptions {
   double back_s = 2;            // spans are that old when sent
   int connections = 2;
   bool gzip = false;
+  bool retry = false;  // what is refused with 429 is sent again, until it is taken
 };
 
 struct PushResult {
   uint64_t acked_spans = 0;
   uint64_t acked_traces = 0;  // whole batches of which every request was acked
   uint64_t failed = 0;        // requests
+  uint64_t refused = 0;       // sendings that got 429 and were repeated
   uint64_t requests = 0;
   uint64_t bytes = 0;  // before compression
   double seconds = 0;

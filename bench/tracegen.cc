@@ -4,11 +4,12 @@
 //
 //   tracegen push --url 127.0.0.1:4318 --seconds 30 --conns 2 [--rate SPANS/S] [--batch TRACES]
 //                 [--gzip] [--seed N] [--shape shop|deep|beyla] [--templates N] [--split]
-//                 [--back SECONDS] [--first N] [--traces N] [--path P] [--truth FILE]
+//                 [--back SECONDS] [--first N] [--traces N] [--path P] [--truth FILE] [--retry]
 //   tracegen dump --out FILE --traces N [--at UNIX_SECONDS]
 //                 length-prefixed (u32le) OTLP requests
 //
-// push prints one line of key=value and exits with 1 when a request failed.
+// push prints one line of key=value and exits with 1 when a request failed. With --retry, what is
+// refused with 429 is sent again until it is taken.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -123,10 +124,10 @@ void print_result(const PushResult& r) {
   for (const auto& [status, count] : r.statuses) statuses += fmt::format("{}:{} ", status, count);
   fmt::print(
       "acked_spans={} acked_traces={} seconds={:.2f} spans_per_s={:.0f} MB_per_s={:.1f} "
-      "requests={} failed={} p50_ms={:.2f} p99_ms={:.2f} max_ms={:.2f} codes={}\n",
+      "requests={} failed={} refused={} p50_ms={:.2f} p99_ms={:.2f} max_ms={:.2f} codes={}\n",
       r.acked_spans, r.acked_traces, r.seconds, static_cast<double>(r.acked_spans) / r.seconds,
-      static_cast<double>(r.bytes) / r.seconds / 1e6, r.requests, r.failed, r.ack_ms_at(0.5),
-      r.ack_ms_at(0.99), r.ack_ms_at(1), statuses);
+      static_cast<double>(r.bytes) / r.seconds / 1e6, r.requests, r.failed, r.refused,
+      r.ack_ms_at(0.5), r.ack_ms_at(0.99), r.ack_ms_at(1), statuses);
 }
 
 int run_push(const Workload& workload, const Flags& flags) {
@@ -140,6 +141,7 @@ int run_push(const Workload& workload, const Flags& flags) {
   options.traces_max = flags.count("--traces", options.traces_max);
   options.first = flags.count("--first", 0);
   options.gzip = flags.has("--gzip");
+  options.retry = flags.has("--retry");
 
   const PushResult result = push(workload, options);
   print_result(result);
@@ -164,7 +166,7 @@ int run_dump(const Workload& workload, const Flags& flags) {
 
 int run(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
-  const Flags flags(argc, argv, 2, {"--gzip", "--split"});
+  const Flags flags(argc, argv, 2, {"--gzip", "--split", "--retry"});
   if (mode != "push" && mode != "dump") {
     fmt::print(stderr, "usage: tracegen push|dump ... (see the top of bench/tracegen.cc)\n");
     return 2;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string_view>
 #include <unistd.h>
+#include <zstd.h>
 
 #include <protozero/pbf_reader.hpp>
 
@@ -19,6 +20,8 @@ using Steady = std::chrono::steady_clock;
 
 constexpr size_t kChunkBytes = 128 << 10;
 constexpr int kChunksMax = 1000;
+constexpr size_t kPackBytes = 1 << 20;
+constexpr size_t kPackedBytesMax = 64 << 20;
 
 double ns_since(Steady::time_point start) {
   return std::chrono::duration<double, std::nano>(Steady::now() - start).count();
@@ -140,6 +143,32 @@ WriteYardstick write_and_sync(const Workload& workload, uint64_t traces,
     }
   }
   return {chunks == 0 ? 0 : ns / 1e3 / chunks, ns / 1e3 / spans};
+}
+
+PackYardstick pack_with_zstd(const Workload& workload, uint64_t traces) {
+  std::string waiting, packed(ZSTD_compressBound(kPackBytes), '\0');
+  double ns = 0, spans = 0, all_bytes = 0, packed_from = 0, packed_bytes = 0;
+  for (uint64_t first = 0; first < traces && packed_from < kPackedBytesMax;
+       first += workload.options().batch) {
+    for (const RequestTemplate& request : workload.requests(first)) {
+      waiting += workload.fill(request, first, 1'767'225'600'000'000'000);
+      all_bytes += static_cast<double>(request.bytes.size());
+      spans += request.spans;
+    }
+    while (waiting.size() >= kPackBytes) {
+      const Steady::time_point start = Steady::now();
+      const size_t size =
+          ZSTD_compress(packed.data(), packed.size(), waiting.data(), kPackBytes, 1);
+      ns += ns_since(start);
+      ASSERT(ZSTD_isError(size) == 0);
+      packed_bytes += static_cast<double>(size);
+      packed_from += kPackBytes;
+      waiting.erase(0, kPackBytes);
+    }
+  }
+  if (packed_from == 0) return {};
+  const double packed_spans = spans * packed_from / all_bytes;
+  return {packed_bytes / packed_spans, ns / packed_spans};
 }
 
 }  // namespace vivace::bench

@@ -21,4 +21,13 @@ struct WriteYardstick {
 // The same requests written to a file in `folder`, up to 1,000 chunks of 128 KiB, synced each.
 WriteYardstick write_and_sync(const Workload& workload, uint64_t traces, const std::string& folder);
 
+struct PackYardstick {
+  double bytes_per_span = 0;
+  double ns_per_span = 0;
+};
+
+// The same requests, up to 64 MiB of them, under zstd level 1 in pieces of 1 MiB: what a log of
+// packed bodies would take.
+PackYardstick pack_with_zstd(const Workload& workload, uint64_t traces);
+
 }  // namespace vivace::bench
