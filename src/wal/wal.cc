@@ -34,7 +34,9 @@ Wal::Wal(Storage& storage, const WalOptions& options, Metrics& metrics)
                                         {1, 2, 4, 8, 16, 32, 64, 128})),
       errors_(metrics.counter("vivace_wal_errors_total", "Failed writes or syncs of the log.")),
       damaged_bytes_(metrics.counter("vivace_wal_damaged_bytes_total",
-                                     "Bytes of the log that were durable and cannot be read.")) {
+                                     "Bytes of the log that were durable and cannot be read.")),
+      freed_segments_(metrics.counter("vivace_wal_freed_segments_total",
+                                      "Segments whose records live in blocks, to be reused.")) {
   auto& bytes = metrics.gauge("vivace_wal_bytes", "Bytes of records that the log holds.");
   auto& segments = metrics.gauge("vivace_wal_segments", "Segments that hold records.");
   metrics.gauge("vivace_wal_bytes_max", "Limit of vivace_wal_bytes.")
@@ -81,6 +83,7 @@ void Wal::release(Lsn before) {
       if (segment.end <= before) segment.room.release();
     }
   }
+  freed_segments_.Increment(static_cast<double>(freed.size()));
   for (Segment& segment : freed) {
     if (!segment.damaged) free_slot(std::move(segment.path), std::move(segment.file));
   }

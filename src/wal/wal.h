@@ -151,6 +151,7 @@ class Wal {
   Histogram& commit_records_;
   Counter& errors_;
   Counter& damaged_bytes_;
+  Counter& freed_segments_;
 };
 
 }  // namespace vivace
