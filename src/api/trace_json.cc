@@ -4,6 +4,10 @@
 // when they came in.
 #include "api/trace_json.h"
 
+#include <algorithm>
+#include <span>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "wire/json.h"
@@ -246,6 +250,35 @@ void append_scope(std::string& out, const ScopeView& scope) {
   out.push_back('}');
 }
 
+// The groups of one resource; false when there is to be no more.
+bool append_scope_spans(std::string& out, Trace& trace, std::span<const Trace::ScopeGroup> groups,
+                        const std::function<bool()>& checkpoint) {
+  ScopeView scope;
+  SpanView span;
+  bool any_scope = false;
+  member(out, "scopeSpans");
+  out.push_back('[');
+  for (const Trace::ScopeGroup& group : groups) {
+    if (!trace.read_scope(group, scope)) continue;
+    out += std::exchange(any_scope, true) ? ",{" : "{";
+    append_scope(out, scope);
+    member(out, "spans");
+    out.push_back('[');
+    bool any_span = false;
+    for (uint32_t i = 0; i < group.count; ++i) {
+      if (!trace.read_span(group, i, span)) continue;
+      if (std::exchange(any_span, true)) out.push_back(',');
+      append_span(out, span);
+      if (!checkpoint()) return false;
+    }
+    out.push_back(']');
+    text_member(out, "schemaUrl", scope.schema_url);
+    out.push_back('}');
+  }
+  out.push_back(']');
+  return true;
+}
+
 }  // namespace
 
 void append_value(std::string& out, const Value& value) {
@@ -281,39 +314,23 @@ void append_value(std::string& out, const Value& value) {
   out.push_back('}');
 }
 
-void append_resource_spans(const Trace& trace, std::string& out,
+void append_resource_spans(Trace& trace, std::string& out,
                            const std::function<bool()>& checkpoint) {
   ResourceView resource;
-  ScopeView scope;
-  SpanView span;
-  const auto& groups = trace.groups();
+  const std::span<const Trace::ScopeGroup> groups = trace.groups();
+  bool any = false;
   out.push_back('[');
-  for (size_t g = 0; g < groups.size();) {
-    const Trace::ScopeGroup& first = groups[g];
-    out += g == 0 ? "{" : ",{";
-    trace.read_resource(first, resource);
+  for (size_t first = 0, end = 0; first < groups.size(); first = end) {
+    const auto is_of_another = [&](const Trace::ScopeGroup& group) {
+      return group.part != groups[first].part || group.resource != groups[first].resource;
+    };
+    const auto of_resource = groups.subspan(first);
+    end = first + static_cast<size_t>(std::ranges::find_if(of_resource, is_of_another) -
+                                      of_resource.begin());
+    if (!trace.read_resource(groups[first], resource)) continue;
+    out += std::exchange(any, true) ? ",{" : "{";
     append_resource(out, resource);
-    member(out, "scopeSpans");
-    out.push_back('[');
-    for (bool more = false;
-         g < groups.size() && groups[g].part == first.part && groups[g].resource == first.resource;
-         ++g, more = true) {
-      out += more ? ",{" : "{";
-      trace.read_scope(groups[g], scope);
-      append_scope(out, scope);
-      member(out, "spans");
-      out.push_back('[');
-      for (uint32_t i = 0; i < groups[g].count; ++i) {
-        if (i > 0) out.push_back(',');
-        trace.read_span(groups[g], i, span);
-        append_span(out, span);
-        if (!checkpoint()) return;
-      }
-      out.push_back(']');
-      text_member(out, "schemaUrl", scope.schema_url);
-      out.push_back('}');
-    }
-    out.push_back(']');
+    if (!append_scope_spans(out, trace, groups.subspan(first, end - first), checkpoint)) return;
     text_member(out, "schemaUrl", resource.schema_url);
     out.push_back('}');
   }

@@ -9,10 +9,9 @@
 
 namespace vivace::api {
 
-// Appends the elements of the list of ResourceSpans, with their brackets. `checkpoint` is called
-// after each span; false ends it early.
-void append_resource_spans(const Trace& trace, std::string& out,
-                           const std::function<bool()>& checkpoint);
+// Appends the elements of the list of ResourceSpans, with their brackets, but for what the trace
+// cannot read. `checkpoint` is called after each span; false ends it early.
+void append_resource_spans(Trace& trace, std::string& out, const std::function<bool()>& checkpoint);
 
 // One AnyValue, `{"stringValue":"x"}`.
 void append_value(std::string& out, const Value& value);

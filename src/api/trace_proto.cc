@@ -144,42 +144,47 @@ bool same_resource(const Trace::ScopeGroup& a, const Trace::ScopeGroup& b) {
 // Walks the groups of a trace, a piece at a time.
 class Pieces {
  public:
-  explicit Pieces(const Trace& trace) : trace_(trace) {}
+  explicit Pieces(Trace& trace) : trace_(trace) {}
 
   bool done() const { return group_ == trace_.groups().size(); }
 
-  // Encodes the next piece into `out`.
+  // Encodes the next piece into `out`; nothing if it cannot be read.
   void next(std::string& out) {
     out.clear();
     pbf_writer message(out);
     const Trace::ScopeGroup first = trace_.groups()[group_];
-    trace_.read_resource(first, resource_);
-    add_resource(message, resource_);
+    const bool is_readable = trace_.read_resource(first, resource_);
+    if (is_readable) add_resource(message, resource_);
     uint32_t room = kPieceSpans;
     while (room > 0 && !done() && same_resource(first, trace_.groups()[group_])) {
-      room -= scope_spans(message, trace_.groups()[group_], room);
+      const Trace::ScopeGroup& group = trace_.groups()[group_];
+      if (is_readable && trace_.read_scope(group, scope_)) {
+        room -= scope_spans(message, group, room);
+      } else {
+        index_ = group.count;
+      }
+      if (index_ == group.count) {
+        ++group_;
+        index_ = 0;
+      }
     }
   }
 
  private:
+  // Writes spans of a group from `index_` on; how many places it went on.
   uint32_t scope_spans(pbf_writer& message, const Trace::ScopeGroup& group, uint32_t room) {
     pbf_writer out(message, 2);
-    trace_.read_scope(group, scope_);
     add_scope(out, scope_);
     uint32_t written = 0;
     for (; written < room && index_ < group.count; ++written, ++index_) {
-      trace_.read_span(group, index_, span_);
+      if (!trace_.read_span(group, index_, span_)) continue;
       pbf_writer span(out, 2);
       add_span_fields(span, span_);
-    }
-    if (index_ == group.count) {
-      ++group_;
-      index_ = 0;
     }
     return written;
   }
 
-  const Trace& trace_;
+  Trace& trace_;
   size_t group_ = 0;
   uint32_t index_ = 0;  // in the group
   ResourceView resource_;
@@ -189,12 +194,12 @@ class Pieces {
 
 }  // namespace
 
-void encode_resource_spans(const Trace& trace, const std::function<bool(std::string_view)>& take) {
+void encode_resource_spans(Trace& trace, const std::function<bool(std::string_view)>& take) {
   Pieces pieces(trace);
   std::string piece;
   while (!pieces.done()) {
     pieces.next(piece);
-    if (!take(piece)) return;
+    if (!piece.empty() && !take(piece)) return;
   }
 }
 

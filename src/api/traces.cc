@@ -9,6 +9,8 @@
 #include "api/params.h"
 #include "api/trace_json.h"
 #include "api/trace_proto.h"
+#include "base/bytes.h"
+#include "base/log.h"
 #include "query/find_trace.h"
 #include "wire/json.h"
 
@@ -30,12 +32,9 @@ Result<TraceId> check(const Call& call, const TraceQuestion& question) {
 }
 
 Trace find(const Call& call, const Store& store, const TraceId& id) {
-  Snapshot all;
-  for (const std::string& tenant : call.tenants) {
-    Snapshot one = store.snapshot(tenant);
-    std::ranges::move(one.heads, std::back_inserter(all.heads));
-  }
-  return Trace::find(std::move(all), id);
+  std::vector<Snapshot> snapshots;
+  for (const std::string& tenant : call.tenants) snapshots.push_back(store.snapshot(tenant));
+  return Trace::find(snapshots, id);
 }
 
 // Leaves as many spans as fit into the limit; whether all did.
@@ -46,7 +45,7 @@ bool cut(Trace& trace, int64_t bytes_max) {
   uint32_t fitting = 0;
   for (const Trace::ScopeGroup& group : trace.groups()) {
     for (uint32_t i = 0; i < group.count; ++i, ++fitting) {
-      trace.read_span(group, i, span);
+      if (!trace.read_span(group, i, span)) continue;
       bytes += static_cast<int64_t>(proto_size(span));
       if (bytes > bytes_max) {
         trace.keep_first(fitting);
@@ -57,7 +56,15 @@ bool cut(Trace& trace, int64_t bytes_max) {
   return true;
 }
 
-void send_json(Call call, const Trace& trace, int version, const std::string& partial) {
+// What the answer says besides the trace, once all of it was read: why it is not whole; if it is,
+// nothing.
+std::string partial_message(const Trace& trace, const std::string& over_limit) {
+  if (!trace.damage()) return over_limit;
+  return over_limit.empty() ? "Stored data is damaged, a partial trace is returned"
+                            : over_limit + "; stored data is damaged";
+}
+
+void send_json(Call call, Trace& trace, int version, const std::string& over_limit) {
   StreamedBody body(std::move(call),
                     {.headers = {{"content-type", "application/json"}}, .body = {}});
   std::string& out = body.buffer();
@@ -72,7 +79,13 @@ void send_json(Call call, const Trace& trace, int version, const std::string& pa
   }
   if (!connected) return std::move(body).finish();
   if (version == 2) {
-    out += "},\"metrics\":{}";
+    out += "},\"metrics\":{";
+    if (const uint64_t bytes = trace.inspected().bytes; bytes > 0) {
+      out += "\"inspectedBytes\":";
+      append_json_uint64(out, bytes);
+    }
+    out += '}';
+    const std::string partial = partial_message(trace, over_limit);
     if (!partial.empty()) {
       out += ",\"status\":\"PARTIAL\",\"message\":";
       append_json_string(out, partial);
@@ -83,7 +96,7 @@ void send_json(Call call, const Trace& trace, int version, const std::string& pa
 }
 
 // The length of all ResourceSpans as fields of a Trace message.
-uint64_t trace_length(const Trace& trace) {
+uint64_t trace_length(Trace& trace) {
   uint64_t bytes = 0;
   encode_resource_spans(trace, [&](std::string_view piece) {
     std::string length;
@@ -94,7 +107,7 @@ uint64_t trace_length(const Trace& trace) {
   return bytes;
 }
 
-void send_proto(Call call, const Trace& trace, int version, const std::string& partial) {
+void send_proto(Call call, Trace& trace, int version, const std::string& over_limit) {
   StreamedBody body(std::move(call),
                     {.headers = {{"content-type", "application/protobuf"}}, .body = {}});
   std::string& out = body.buffer();
@@ -108,7 +121,12 @@ void send_proto(Call call, const Trace& trace, int version, const std::string& p
   });
   if (version == 2) {
     pbf_writer response(out);
-    response.add_message(2, "", 0);  // metrics
+    std::string metrics;
+    if (const uint64_t bytes = trace.inspected().bytes; bytes > 0) {
+      pbf_writer(metrics).add_uint64(1, bytes);
+    }
+    response.add_message(2, metrics);
+    const std::string partial = partial_message(trace, over_limit);
     if (!partial.empty()) {
       response.add_enum(3, kPartial);
       response.add_bytes(4, partial.data(), partial.size());
@@ -123,21 +141,28 @@ void answer_trace(Call call, const Store& store, const TraceQuestion& question) 
   const auto id = check(call, question);
   if (!id) return std::move(call).send_error(id.error());
   Trace trace = find(call, store, *id);
-  if (trace.empty() && question.version == 1) return std::move(call).send({.status = 404});
-  std::string partial;
+  std::string over_limit;
   if (!cut(trace, question.bytes_max)) {
     if (question.version == 1) {
       return std::move(call).send_text(
           422, fmt::format("trace exceeds max size (max bytes: {})", question.bytes_max));
     }
-    partial = fmt::format("Trace exceeds maximum size of {} bytes, a partial trace is returned",
-                          question.bytes_max);
+    over_limit = fmt::format("Trace exceeds maximum size of {} bytes, a partial trace is returned",
+                             question.bytes_max);
+  }
+  if (trace.empty() && question.version == 1) {
+    if (trace.damage()) return std::move(call).send_error(*trace.damage());
+    return std::move(call).send({.status = 404});
   }
   const std::string_view accept = call.request().header("accept");
   if (accept.find("application/protobuf") != std::string_view::npos) {
-    send_proto(std::move(call), trace, question.version, partial);
+    send_proto(std::move(call), trace, question.version, over_limit);
   } else {
-    send_json(std::move(call), trace, question.version, partial);
+    send_json(std::move(call), trace, question.version, over_limit);
+  }
+  if (trace.damage()) {
+    log::error("trace is not whole",
+               {{"trace_id", to_hex(id->view())}, {"err", trace.damage()->message}});
   }
 }
 

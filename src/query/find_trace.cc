@@ -13,33 +13,74 @@ constexpr int32_t kKindClient = 3;
 
 }  // namespace
 
-Trace Trace::find(Snapshot snapshot, const TraceId& id) {
+Trace Trace::find(const Snapshot& snapshot, const TraceId& id) {
+  return find(std::span(&snapshot, 1), id);
+}
+
+Trace Trace::find(std::span<const Snapshot> snapshots, const TraceId& id) {
   Trace trace;
-  trace.snapshot_ = std::move(snapshot);
-  trace.gather(id);
+  for (const Snapshot& snapshot : snapshots) trace.gather(snapshot, id);
   trace.drop_repeats();
   trace.part_shared_ids();
   trace.group();
   return trace;
 }
 
-void Trace::gather(const TraceId& id) {
+void Trace::gather(const Snapshot& snapshot, const TraceId& id) {
   std::vector<uint32_t> rows;
-  for (uint32_t part = 0; part < snapshot_.heads.size(); ++part) {
-    const Head& head = *snapshot_.heads[part].head;
+  const auto find_rows = [&](const Part& part) -> Result<void> {
     rows.clear();
-    head.find_trace(id, snapshot_.heads[part].rows, rows);
-    for (const uint32_t row : rows) {
-      const Head::SpanKey key = head.key(row);
-      spans_.push_back(
-          {key.start_ns, key.span_id, key.kind, part, row, head.resource(row), head.scope(row)});
+    const std::optional<uint32_t> ordinal = TRY(part.find_trace(id, *inspected_));
+    return ordinal ? part.trace_rows(*ordinal, rows, *inspected_) : Result<void>();
+  };
+  for (const std::shared_ptr<const Part>& part : snapshot.parts) {
+    const auto number = static_cast<uint32_t>(sources_.size());
+    sources_.push_back({part, RowReader(*part, *inspected_)});
+    if (noted(find_rows(*part))) gather_rows(number, rows, snapshot.received_after_ns);
+  }
+}
+
+void Trace::gather_rows(uint32_t part, const std::vector<uint32_t>& rows,
+                        int64_t received_after_ns) {
+  Source& source = sources_[part];
+  RowGroup group;
+  bool is_shown = false;
+  for (const uint32_t row : rows) {
+    if (row >= group.rows.end()) {
+      group = source.part->group(group_of(*source.part, row));
+      is_shown = group.received_max_ns >= received_after_ns;
+    }
+    if (!is_shown) continue;
+    const Result<Ref> ref = read_ref(part, row);
+    if (ref) {
+      spans_.push_back(*ref);
+    } else {
+      is_shown = noted(std::unexpected(ref.error()));
     }
   }
 }
 
+Result<Trace::Ref> Trace::read_ref(uint32_t part, uint32_t row) {
+  RowReader& reader = sources_[part].reader;
+  Ref out{.start_ns = TRY(reader.number(Field::start_ns, row)),
+          .span_id = {TRY(reader.number(Field::span_id, row))},
+          .kind = static_cast<int32_t>(TRY(reader.number(Field::kind, row))),
+          .part = part,
+          .row = row,
+          .resource = static_cast<uint32_t>(TRY(reader.number(Field::resource, row))),
+          .scope = static_cast<uint32_t>(TRY(reader.number(Field::scope, row)))};
+  return out;
+}
+
+// Remembers what went wrong; whether nothing did.
+bool Trace::noted(const Result<void>& result) {
+  if (!result && !damage_) damage_ = result.error();
+  return result.has_value();
+}
+
 // Leaves the spans in canonical order.
 void Trace::drop_repeats() {
-  if (snapshot_.heads.size() > 1) {
+  if (sources_.size() > 1) {
     std::ranges::sort(spans_, {},
                       [](const Ref& s) { return std::tuple(s.span_id, s.kind, s.part, s.row); });
     const auto repeats =
@@ -108,7 +149,8 @@ void Trace::part_shared_ids() {
     if (used.empty()) {
       for (const Ref& any : spans_) {  // a parent that has not come yet is waited for by its id
         used.try_emplace(any.span_id.raw, true);
-        used.try_emplace(snapshot_.heads[any.part].head->parent(any.row).raw, true);
+        const auto parent = sources_[any.part].reader.number(Field::parent_id, any.row);
+        if (parent) used.try_emplace(*parent, true);
       }
     }
     do {
@@ -118,27 +160,34 @@ void Trace::part_shared_ids() {
   }
 }
 
-void Trace::read_resource(const ScopeGroup& group, ResourceView& out) const {
-  snapshot_.heads[group.part].head->read_resource(group.resource, out);
+bool Trace::read_resource(const ScopeGroup& group, ResourceView& out) {
+  return noted(sources_[group.part].reader.read_resource(group.resource, out));
 }
 
-void Trace::read_scope(const ScopeGroup& group, ScopeView& out) const {
-  snapshot_.heads[group.part].head->read_scope(group.scope, out);
+bool Trace::read_scope(const ScopeGroup& group, ScopeView& out) {
+  return noted(sources_[group.part].reader.read_scope(group.scope, out));
 }
 
-void Trace::read_span(const ScopeGroup& group, uint32_t index, SpanView& out) const {
+bool Trace::read_span(const ScopeGroup& group, uint32_t index, SpanView& out) {
   const Ref& ref = spans_[group.first + index];
-  snapshot_.heads[ref.part].head->read_span(ref.row, out);
-  if (server_ids_.empty()) return;
+  Source& source = sources_[ref.part];
+  const auto holds_row = [&ref](Range rows) { return ref.row - rows.first < rows.count; };
+  if (std::ranges::any_of(source.damaged, holds_row)) return false;
+  if (!noted(source.reader.read_span(ref.row, out))) {
+    source.damaged.push_back(source.part->group(group_of(*source.part, ref.row)).rows);
+    return false;
+  }
+  if (server_ids_.empty()) return true;
   const auto shared = server_ids_.find(out.span_id.raw);
   if (shared != server_ids_.end() && out.kind == kKindServer) {
     out.parent_id = out.span_id;
     out.span_id.raw = shared->second;
-    return;
+    return true;
   }
-  if (out.parent_id == out.span_id) return;  // the client of a pair, as a broken sender made it
+  if (out.parent_id == out.span_id) return true;  // the client of a pair, of a broken sender
   const auto parent = server_ids_.find(out.parent_id.raw);
   if (parent != server_ids_.end()) out.parent_id.raw = parent->second;
+  return true;
 }
 
 }  // namespace vivace

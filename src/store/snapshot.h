@@ -1,21 +1,19 @@
-// What one question sees: the heads of a tenant with the number of rows that were published when it
-// was asked. Immutable; keeps what it names alive. Taking one costs a short lock.
+// What one question sees: the heads of a tenant, each with what it had published when the question
+// was asked, and its blocks. Immutable; keeps what it names alive. Taking one costs a short lock.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "head/head.h"
+#include "model/columns.h"
 
 namespace vivace {
 
 struct Snapshot {
-  struct HeadPart {
-    std::shared_ptr<const Head> head;
-    uint32_t rows = 0;
-  };
-  std::vector<HeadPart> heads;  // oldest first
+  std::vector<std::shared_ptr<const Part>> parts;  // oldest first
+  // Row groups whose received_max_ns is below are past retention: to be skipped.
+  int64_t received_after_ns = 0;
 };
 
 }  // namespace vivace

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/workers.h"
 #include "decode/otlp.h"
+#include "head/head_part.h"
 #include "model/tenant.h"
 
 namespace vivace {
@@ -189,7 +190,7 @@ Snapshot Store::snapshot(const std::string& tenant) const {
   const std::lock_guard lock(mutex_);
   const auto found = tenants_.find(tenant);
   if (found != tenants_.end()) {
-    out.heads.push_back({found->second.head, found->second.head->rows()});
+    out.parts.push_back(std::make_shared<HeadPart>(found->second.head));
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "decode/otlp.h"
+#include "model/row_reader.h"
 #include "model/testing/otlp_bytes.h"
 #include "model/testing/same_span.h"
 #include "storage/fault_storage.h"
@@ -85,11 +86,16 @@ class StoreTest : public testing::Test {
     SpanView span;
     ResourceView resource;
     ScopeView scope;
-    for (const auto& [head, rows] : store_->snapshot(tenant).heads) {
-      for (uint32_t row = 0; row < rows; ++row) {
-        head->read_span(row, span);
-        head->read_resource(head->resource(row), resource);
-        head->read_scope(head->scope(row), scope);
+    Inspected inspected;
+    for (const auto& part : store_->snapshot(tenant).parts) {
+      RowReader reader(*part, inspected);
+      const auto number = [&](Field field, uint32_t row) {
+        return static_cast<uint32_t>(reader.number(field, row).value());
+      };
+      for (uint32_t row = 0; row < part->rows(); ++row) {
+        EXPECT_TRUE(reader.read_span(row, span));
+        EXPECT_TRUE(reader.read_resource(number(Field::resource, row), resource));
+        EXPECT_TRUE(reader.read_scope(number(Field::scope, row), scope));
         out.push_back(to_sent(span, resource, scope));
       }
     }
@@ -125,12 +131,17 @@ TEST_F(StoreTest, ShowsABatchBeforeItIsAcked) {
       ASSERT_TRUE(appended);
       EXPECT_EQ(appended->spans, spans.size());
       const Snapshot snapshot = store_->snapshot("t");
-      ASSERT_EQ(snapshot.heads.size(), 1U);
+      ASSERT_EQ(snapshot.parts.size(), 1U);
+      const Part& part = *snapshot.parts[0];
+      Inspected inspected;
+      RowReader reader(part, inspected);
       for (const SentSpan& span : spans) {
+        const auto ordinal = part.find_trace(span.trace_id, inspected);
+        ASSERT_TRUE(ordinal && *ordinal);
         std::vector<uint32_t> rows;
-        snapshot.heads[0].head->find_trace(span.trace_id, snapshot.heads[0].rows, rows);
+        ASSERT_TRUE(part.trace_rows(**ordinal, rows, inspected));
         EXPECT_TRUE(std::ranges::any_of(rows, [&](uint32_t row) {
-          return snapshot.heads[0].head->key(row).span_id == span.span_id;
+          return reader.number(Field::span_id, row) == span.span_id.raw;
         }));
       }
     }));
@@ -144,9 +155,11 @@ TEST_F(StoreTest, KeepsASnapshotAsItWas) {
   ASSERT_TRUE(append_and_wait(first));
   const Snapshot snapshot = store_->snapshot("t");
   ASSERT_TRUE(append_and_wait(random_.request(10)));
-  EXPECT_EQ(snapshot.heads[0].rows, first.size());
+  EXPECT_EQ(snapshot.parts[0]->rows(), first.size());
   store_.reset();
-  EXPECT_EQ(snapshot.heads[0].head->rows(), 20U) << "it keeps the head alive";
+  Inspected inspected;
+  RowReader reader(*snapshot.parts[0], inspected);
+  EXPECT_EQ(reader.number(Field::span_id, 9), first[9].span_id.raw) << "it keeps the head alive";
 }
 
 TEST_F(StoreTest, KnowsBodiesThatWereAckedEvenAfterARestart) {
@@ -205,8 +218,8 @@ TEST_F(StoreTest, KeepsTenantsApart) {
   for (int life = 0; life < 2; ++life) {
     expect_spans(ours, "a");
     expect_spans(theirs, "b");
-    EXPECT_TRUE(store_->snapshot("c").heads.empty());
-    EXPECT_TRUE(store_->snapshot("").heads.empty());
+    EXPECT_TRUE(store_->snapshot("c").parts.empty());
+    EXPECT_TRUE(store_->snapshot("").parts.empty());
     start();
   }
 }

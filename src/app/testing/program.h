@@ -69,26 +69,25 @@ class Program {
 
   // All spans of a trace, as a reader gets them.
   std::vector<SentSpan> trace(const std::string& tenant, const TraceId& id) const {
-    const Trace trace = Trace::find(store_->snapshot(tenant), id);
+    Trace trace = Trace::find(store_->snapshot(tenant), id);
     std::vector<SentSpan> out;
     SpanView span;
     ResourceView resource;
     ScopeView scope;
     for (const Trace::ScopeGroup& group : trace.groups()) {
-      trace.read_resource(group, resource);
-      trace.read_scope(group, scope);
+      ASSERT(trace.read_resource(group, resource) && trace.read_scope(group, scope));
       for (uint32_t i = 0; i < group.count; ++i) {
-        trace.read_span(group, i, span);
+        ASSERT(trace.read_span(group, i, span));
         out.push_back(to_sent(span, resource, scope));
       }
     }
     return out;
   }
 
-  // Rows in all heads of a tenant.
+  // Rows in all parts of a tenant.
   size_t rows(const std::string& tenant) const {
     size_t rows = 0;
-    for (const auto& part : store_->snapshot(tenant).heads) rows += part.rows;
+    for (const auto& part : store_->snapshot(tenant).parts) rows += part->rows();
     return rows;
   }
 

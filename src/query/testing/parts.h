@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "decode/otlp.h"
-#include "head/head.h"
+#include "head/head_part.h"
 #include "model/testing/otlp_bytes.h"
 #include "model/testing/same_span.h"
 #include "query/find_trace.h"
@@ -23,27 +23,27 @@ inline Snapshot snapshot_of(const Parts& parts) {
     auto batch = decode_otlp(to_otlp(spans), {});
     ASSERT(batch);
     head->append(**batch, 1);
-    const uint32_t rows = head->rows();
-    out.heads.push_back({std::move(head), rows});
+    out.parts.push_back(std::make_shared<HeadPart>(std::move(head)));
   }
   return out;
 }
 
 // All spans, in the order of the groups.
-inline std::vector<SentSpan> read_all(const Trace& trace) {
+inline std::vector<SentSpan> read_all(Trace& trace) {
   std::vector<SentSpan> out;
   SpanView span;
   ResourceView resource;
   ScopeView scope;
   for (const Trace::ScopeGroup& group : trace.groups()) {
-    trace.read_resource(group, resource);
-    trace.read_scope(group, scope);
+    ASSERT(trace.read_resource(group, resource));
+    ASSERT(trace.read_scope(group, scope));
     for (uint32_t i = 0; i < group.count; ++i) {
-      trace.read_span(group, i, span);
+      ASSERT(trace.read_span(group, i, span));
       out.push_back(to_sent(span, resource, scope));
     }
   }
   return out;
 }
+inline std::vector<SentSpan> read_all(Trace&& trace) { return read_all(trace); }
 
 }  // namespace vivace
