@@ -1,0 +1,87 @@
+// The walk that names and values of tags share: over the parts of a snapshot and their row groups,
+// newest first, skipping what is past retention or outside the window, running the filter, and
+// telling a visitor which owners are to be looked at.
+//
+//   part 1: group 1: spans 4 9, events 2      -> owners(span), owners(event)
+//           group 0: no span passes           -> nothing
+//           resources 0 3 of those spans      -> owners(resource)
+//   part 0: ...
+//
+// Called by tag_names and tag_values, on their thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "query/tags.h"
+
+namespace vivace {
+
+// Some numbers of a range.
+class Picked {
+ public:
+  static Picked all(Range range) { return Picked(range, true); }
+  static Picked none(Range range) { return Picked(range, false); }
+
+  bool is_all() const { return all_; }
+  bool has(uint32_t number) const {
+    const uint32_t at = number - range_.first;
+    if (at >= range_.count) return false;
+    return all_ || (words_[at / 64] >> (at % 64) & 1) != 0;
+  }
+  // False if it was there. Only for those that began as none.
+  bool add(uint32_t number) {
+    const uint32_t at = number - range_.first;
+    if (at >= range_.count) return false;
+    uint64_t& word = words_[at / 64];
+    const uint64_t bit = uint64_t{1} << (at % 64);
+    if ((word & bit) != 0) return false;
+    word |= bit;
+    any_ = true;
+    return true;
+  }
+  bool any() const { return all_ ? range_.count > 0 : any_; }
+  Range range() const { return range_; }
+
+ private:
+  Picked(Range range, bool all) : range_(range), all_(all) {
+    if (!all) words_.resize((size_t{range.count} + 63) / 64);
+  }
+
+  Range range_;
+  bool all_;
+  bool any_ = false;
+  std::vector<uint64_t> words_;
+};
+
+constexpr uint32_t kAllGroups = UINT32_MAX;
+
+// Owners of one kind in one row group, or in the whole part: kAllGroups for spans, events and links
+// (if the visitor takes that), 0 for resources and scopes.
+struct TagOwners {
+  const Part* part;
+  Scope scope;
+  uint32_t group;
+  const Picked& picked;
+};
+
+class TagVisitor {
+ public:
+  virtual ~TagVisitor() = default;
+  virtual ScopeSet wanted() const = 0;
+  // Whether it takes all owners of a part at once, where all are asked for.
+  virtual bool takes_whole_parts() const { return false; }
+  virtual bool full() const = 0;  // then the scan ends
+  virtual Result<void> visit(const TagOwners& owners, Inspected& inspected) = 0;
+  // After the last owners of a part.
+  virtual Result<void> leave(const Part&, Inspected&) { return {}; }
+};
+
+struct TagScanned {
+  Inspected inspected;
+  uint32_t damaged = 0;
+};
+Result<TagScanned> scan_tags(const Snapshot& snapshot, const TagQuestion& question,
+                             const QueryControl& control, TagVisitor& visitor);
+
+}  // namespace vivace
