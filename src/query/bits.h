@@ -1,0 +1,94 @@
+// A set of rows (or of events, links, resources) of one row group, a bit each, numbered from the
+// first of the group. Filters combine such sets 64 rows at a time. Bits past the end stay zero.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace vivace {
+
+class Bits {
+ public:
+  Bits() = default;
+  explicit Bits(uint32_t size, bool value = false)
+      : size_(size), words_((size_t{size} + 63) / 64, value ? ~uint64_t{0} : 0) {
+    trim();
+  }
+
+  uint32_t size() const { return size_; }
+  bool test(uint32_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
+  void set(uint32_t i) { words_[i / 64] |= uint64_t{1} << (i % 64); }
+  void assign(uint32_t i, bool value) {
+    words_[i / 64] &= ~(uint64_t{1} << (i % 64));
+    words_[i / 64] |= uint64_t{value} << (i % 64);
+  }
+
+  bool none() const {
+    for (const uint64_t word : words_) {
+      if (word != 0) return false;
+    }
+    return true;
+  }
+  uint32_t count() const {
+    uint32_t out = 0;
+    for (const uint64_t word : words_) out += static_cast<uint32_t>(std::popcount(word));
+    return out;
+  }
+
+  Bits& operator|=(const Bits& other) {
+    ASSERT(size_ == other.size_);
+    for (size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+    return *this;
+  }
+  Bits& operator&=(const Bits& other) {
+    ASSERT(size_ == other.size_);
+    for (size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
+    return *this;
+  }
+  Bits& operator-=(const Bits& other) {
+    ASSERT(size_ == other.size_);
+    for (size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+    return *this;
+  }
+
+  // Calls take(i) for each that is set, ascending.
+  template <class Take>
+  void each(Take take) const {
+    for (size_t w = 0; w < words_.size(); ++w) {
+      for (uint64_t word = words_[w]; word != 0; word &= word - 1) {
+        take(static_cast<uint32_t>(w * 64) + static_cast<uint32_t>(std::countr_zero(word)));
+      }
+    }
+  }
+
+  // Sets from `at` on those of `count` for which test(i) holds, 64 at a time.
+  template <class Test>
+  void set_run(uint32_t at, uint32_t count, Test test) {
+    for (uint32_t i = 0; i < count;) {
+      const uint32_t bit = at % 64;
+      const uint32_t end = std::min(count, i + 64 - bit);
+      uint64_t word = 0;
+      for (uint32_t b = bit; i < end; ++i, ++b, ++at) word |= uint64_t{test(i)} << b;
+      words_[(at - 1) / 64] |= word;
+    }
+  }
+
+ private:
+  void trim() {
+    if (size_ % 64 != 0) words_.back() &= (uint64_t{1} << (size_ % 64)) - 1;
+  }
+
+  uint32_t size_ = 0;
+  std::vector<uint64_t> words_;
+};
+
+inline Bits operator&(Bits a, const Bits& b) { return std::move(a &= b); }
+inline Bits operator|(Bits a, const Bits& b) { return std::move(a |= b); }
+inline Bits operator-(Bits a, const Bits& b) { return std::move(a -= b); }
+
+}  // namespace vivace

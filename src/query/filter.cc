@@ -1,0 +1,356 @@
+// Walking the tree. Three ways to answer a node, from the fastest: whole columns, whole columns of
+// events or links (whose result goes back to their spans), row by row.
+#include "query/filter.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "query/filter_node.h"
+#include "query/stored_values.h"
+#include "traceql/traceql.h"
+
+namespace vivace {
+namespace {
+
+using traceql::Computed;
+using traceql::Datum;
+using Form = FilterNode::Form;
+
+const FilterNode* find_refused(const FilterNode& node) {
+  if ((node.form == Form::test || node.form == Form::attribute) &&
+      !is_evaluated(node.attribute.intrinsic)) {
+    return &node;
+  }
+  for (const auto& operand : node.operands) {
+    if (const FilterNode* found = find_refused(*operand)) return found;
+  }
+  return nullptr;
+}
+
+template <class Take>
+void each_attribute(const FilterNode& node, Take take) {
+  if (node.form == Form::test || node.form == Form::attribute) take(node.attribute);
+  for (const auto& operand : node.operands) each_attribute(*operand, take);
+}
+
+Result<Datum> or_failure(Computed computed, const FilterNode& node) {
+  if (computed) return *std::move(computed);
+  return fail(Code::invalid_argument,
+              fmt::format("the query cannot be evaluated: {}{}{}", computed.error(),
+                          node.text.empty() ? "" : " in ", node.text));
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------- by columns
+
+Result<Bits> FilterRun::spans(FilterNode& node, Bits mask) {
+  if (node.uses == 0) return eval(node, Scope::span, mask);
+  if (node.form == Form::either) {  // "some event" may be another one for each operand
+    Bits out(mask.size());
+    for (const auto& operand : node.operands) {
+      const Bits more = TRY(spans(*operand, mask));
+      out |= more;
+      mask -= more;
+    }
+    return out;
+  }
+  if (node.form != Form::both) return spans_of_all({&node}, std::move(mask));
+
+  // One event must satisfy all operands that look at events, one link all that look at links.
+  std::array<Nodes, 4> by_use;
+  for (const auto& operand : node.operands) by_use[operand->uses].push_back(operand.get());
+  constexpr size_t kUsesBoth = kUsesEvent | kUsesLink;
+  if (!by_use[kUsesBoth].empty()) {
+    for (const size_t use : {kUsesEvent, kUsesLink}) {
+      std::ranges::copy(by_use[use], std::back_inserter(by_use[kUsesBoth]));
+      by_use[use].clear();
+    }
+  }
+  for (const Nodes& nodes : by_use) {
+    if (nodes.size() == 1) {
+      mask = TRY(spans(*nodes.front(), std::move(mask)));
+    } else if (!nodes.empty()) {
+      mask = TRY(spans_of_all(nodes, std::move(mask)));
+    }
+  }
+  return mask;
+}
+
+Result<Bits> FilterRun::spans_of_all(const Nodes& nodes, Bits mask) {
+  uint8_t uses = 0;
+  for (const FilterNode* node : nodes) uses = static_cast<uint8_t>(uses | node->uses);
+  if (uses == 0) return in_turn(nodes, Scope::span, std::move(mask));
+  if (uses == kUsesEvent) return spans_with(nodes, Scope::event, mask);
+  if (uses == kUsesLink) return spans_with(nodes, Scope::link, mask);
+  return all_rows(nodes, mask);
+}
+
+Result<Bits> FilterRun::spans_with(const Nodes& nodes, Scope belonging, const Bits& mask) {
+  const Bits owning = TRY(owning_spans(belonging));
+  Bits candidates = TRY(from_spans(belonging, mask & owning));
+  const Bits found = TRY(in_turn(nodes, belonging, std::move(candidates)));
+  return TRY(to_spans(belonging, found)) | TRY(in_turn(nodes, Scope::span, mask - owning));
+}
+
+Result<Bits> FilterRun::in_turn(const Nodes& nodes, Scope domain, Bits mask) {
+  for (FilterNode* node : nodes) {
+    if (mask.none()) break;
+    mask = TRY(eval(*node, domain, mask));
+  }
+  return mask;
+}
+
+Result<Bits> FilterRun::eval(FilterNode& node, Scope domain, const Bits& mask) {
+  if (mask.none()) return mask;
+  if (domain != Scope::span && node.uses == 0) {
+    const Bits owning = TRY(to_spans(domain, mask));
+    const Bits passing_spans = TRY(eval(node, Scope::span, owning));
+    return mask & TRY(from_spans(domain, passing_spans));
+  }
+  switch (node.form) {
+    case Form::literal:
+      return is_true(node.literal) ? mask : empty(domain);
+    case Form::attribute:
+    case Form::test:
+      return test(node, domain, mask);
+    case Form::both: {
+      Bits rest = mask;
+      for (const auto& operand : node.operands) rest = TRY(eval(*operand, domain, rest));
+      return rest;
+    }
+    case Form::either: {
+      Bits rest = mask;
+      for (const auto& operand : node.operands) rest -= TRY(eval(*operand, domain, rest));
+      return mask - rest;
+    }
+    case Form::invert:
+      if (!node.operands.front()->always_boolean) break;
+      return mask - TRY(eval(*node.operands.front(), domain, mask));
+    case Form::negate:
+    case Form::is_nil:
+    case Form::combine:
+      break;
+  }
+  return each_row(node, domain, mask);
+}
+
+Result<Bits> FilterRun::test(FilterNode& node, Scope domain, const Bits& mask) {
+  const Scope owner = owner_of(node.attribute);
+  const bool belongs = owner == Scope::event || owner == Scope::link;
+  if (belongs && owner != domain) return empty(domain);  // there is no event, or no link
+  const Bits bits = TRY(passing(node, mask));
+  return node.negated ? mask - bits : mask & bits;
+}
+
+Result<Bits> FilterRun::passing(FilterNode& node, const Bits& mask) {
+  if (node.attribute.intrinsic != traceql::Intrinsic::none) return intrinsic_bits(node, mask);
+  const Scope owner = owner_of(node.attribute);
+  if (node.attribute.scope == traceql::Scope::any) return unscoped_bits(node);
+  if (owner == Scope::resource || owner == Scope::scope) return table_rows(node, owner);
+  return attribute_bits(node, owner);
+}
+
+// ------------------------------------------------------------------------------- row by row
+
+Result<Bits> FilterRun::each_row(const FilterNode& node, Scope domain, const Bits& mask) {
+  Bits out(mask.size());
+  const uint32_t first = group_.owners(domain).first;
+  const uint32_t first_row = group_.owners(Scope::span).first;
+  std::vector<uint32_t> owners;
+  mask.each([&](uint32_t i) { owners.push_back(i); });
+  for (const uint32_t i : owners) {
+    Cursor at{.group = &group_, .maybe_traces = maybe_traces_, .row = first_row + i};
+    if (domain == Scope::event) {
+      at.event = first + i;
+      at.row = static_cast<uint32_t>(TRY(group_.number(Field::event_span, first + i)));
+    } else if (domain == Scope::link) {
+      at.link = first + i;
+      at.row = static_cast<uint32_t>(TRY(group_.number(Field::link_span, first + i)));
+    }
+    if (TRY(holds(node, at))) out.set(i);
+  }
+  return out;
+}
+
+Result<Bits> FilterRun::all_rows(const Nodes& nodes, const Bits& mask) {
+  Bits out(mask.size());
+  const uint32_t first = group_.owners(Scope::span).first;
+  std::vector<uint32_t> rows;
+  mask.each([&](uint32_t i) { rows.push_back(i); });
+  for (const uint32_t i : rows) {
+    if (TRY(witness(nodes, first + i))) out.set(i);
+  }
+  return out;
+}
+
+Result<Datum> FilterRun::value(const FilterNode& node, const Cursor& at) {
+  const auto operand = [&](size_t i) { return value(*node.operands[i], at); };
+  switch (node.form) {
+    case Form::literal:
+      return node.literal;
+    case Form::attribute:
+      return TRY(row_value(node.attribute, at)).value;
+    case Form::test: {
+      const Scope owner = owner_of(node.attribute);
+      if ((owner == Scope::event && !at.event) || (owner == Scope::link && !at.link)) {
+        return datum<bool>(false);
+      }
+      return datum<bool>((*node.predicate)(TRY(row_value(node.attribute, at)).value) !=
+                         node.negated);
+    }
+    case Form::both:
+      for (size_t i = 0; i < node.operands.size(); ++i) {
+        if (!is_true(TRY(operand(i)))) return datum<bool>(false);
+      }
+      return datum<bool>(true);
+    case Form::either:
+      for (size_t i = 0; i < node.operands.size(); ++i) {
+        if (is_true(TRY(operand(i)))) return datum<bool>(true);
+      }
+      return datum<bool>(false);
+    case Form::invert:
+    case Form::negate:
+      return or_failure(combine(node.op, TRY(operand(0))), node);
+    case Form::is_nil:
+      return datum<bool>((TRY(operand(0)).type() == traceql::Type::nil) != node.negated);
+    case Form::combine:
+      break;
+  }
+  const Datum left = TRY(operand(0));
+  if (node.predicate) return datum<bool>((*node.predicate)(left));
+  return or_failure(combine(node.op, left, TRY(operand(1))), node);
+}
+
+Result<bool> FilterRun::holds(const FilterNode& node, const Cursor& at) {
+  return is_true(TRY(value(node, at)));
+}
+
+Result<bool> FilterRun::all_hold(const Nodes& nodes, const Cursor& at) {
+  for (const FilterNode* node : nodes) {
+    if (!TRY(holds(*node, at))) return false;
+  }
+  return true;
+}
+
+Result<std::optional<Cursor>> FilterRun::witness(const Nodes& nodes, uint32_t row) {
+  uint8_t uses = 0;
+  for (const FilterNode* node : nodes) uses = static_cast<uint8_t>(uses | node->uses);
+  Cursor at{.group = &group_, .maybe_traces = maybe_traces_, .row = row};
+  Range events;
+  Range links;
+  if ((uses & kUsesEvent) != 0) events = TRY(belongings(group_, Field::event_span, row));
+  if ((uses & kUsesLink) != 0) links = TRY(belongings(group_, Field::link_span, row));
+  for (uint32_t e = 0; e < std::max(events.count, 1U); ++e) {
+    if (events.count > 0) at.event = events.first + e;
+    for (uint32_t l = 0; l < std::max(links.count, 1U); ++l) {
+      if (links.count > 0) at.link = links.first + l;
+      if (TRY(all_hold(nodes, at))) return at;
+    }
+  }
+  return std::nullopt;
+}
+
+// ------------------------------------------------------------------------------- Filter
+
+Filter::Filter(std::unique_ptr<FilterNode> root) : root_(std::move(root)) {}
+Filter::Filter(Filter&&) noexcept = default;
+Filter& Filter::operator=(Filter&&) noexcept = default;
+Filter::~Filter() = default;
+
+Result<Filter> Filter::compile(const traceql::FieldExpr& condition) {
+  Filter out(make_node(condition));
+  if (const FilterNode* refused = find_refused(*out.root_)) {
+    return fail(Code::invalid_argument,
+                fmt::format("this version does not evaluate {} yet",
+                            traceql::name_of(refused->attribute.intrinsic).printed));
+  }
+  return out;
+}
+
+bool Filter::needs_traces() const { return root_->cost == Cost::traces; }
+
+bool Filter::mentions(traceql::Intrinsic intrinsic) const {
+  bool found = false;
+  each_attribute(*root_, [&](const traceql::Attribute& attribute) {
+    found = found || attribute.intrinsic == intrinsic;
+  });
+  return found;
+}
+
+Result<Bits> Filter::rows(GroupColumns& group, TraceValues* maybe_traces) {
+  return FilterRun(group, maybe_traces).spans(*root_, Bits(group.owners(Scope::span).count, true));
+}
+
+namespace {
+
+// Adds the attributes of the conditions that hold; below a `!`, of those that do not.
+Result<void> show_node(FilterRun& run, const FilterNode& node, const Cursor& at, bool wanted,
+                       Filter::Shown& out) {
+  const bool inverts = node.form == Form::invert && node.operands.front()->always_boolean;
+  if (node.form == Form::both || node.form == Form::either || inverts) {
+    for (const auto& operand : node.operands) {
+      CHECK_OK(show_node(run, *operand, at, wanted != inverts, out));
+    }
+    return {};
+  }
+  const auto holds = run.holds(node, at);
+  if (!holds && holds.error().code != Code::invalid_argument) {
+    return std::unexpected(holds.error());
+  }
+  if (!holds || *holds != wanted) return {};
+  Result<void> result;
+  each_attribute(node, [&](const traceql::Attribute& attribute) {
+    if (result) result = out.add(attribute, at);
+  });
+  return result;
+}
+
+}  // namespace
+
+Result<void> Filter::show(GroupColumns& group, uint32_t row, TraceValues* maybe_traces,
+                          Shown& out) {
+  FilterRun run(group, maybe_traces);
+  // Operands of || may hold by different events, so each is looked at with its own.
+  std::vector<FilterNode*> branches = {root_.get()};
+  if (root_->form == Form::either) {
+    branches.clear();
+    for (const auto& operand : root_->operands) branches.push_back(operand.get());
+  }
+  for (FilterNode* branch : branches) {
+    const auto at = run.witness({branch}, row);
+    if (!at && at.error().code != Code::invalid_argument) return std::unexpected(at.error());
+    if (at && *at) CHECK_OK(show_node(run, *branch, **at, true, out));
+  }
+  return {};
+}
+
+Result<void> Filter::Shown::add(const traceql::Attribute& attribute, const Cursor& at) {
+  using enum traceql::Intrinsic;
+  switch (attribute.intrinsic) {
+    case duration:
+    case name:
+    case trace_duration:
+    case root_name:
+    case root_service:
+    case trace_id:
+    case span_id:
+      return {};
+    default:
+      break;
+  }
+  const Seen seen = TRY(row_value(attribute, at));
+  if (seen.value.type() == traceql::Type::nil) return {};
+  Source source{seen.scope, attribute.intrinsic, attribute.name};
+  if (std::ranges::find(sources_, source) != sources_.end()) return {};
+  sources_.push_back(std::move(source));
+  const bool intrinsic = attribute.intrinsic != none;
+  values_.push_back(
+      {intrinsic ? std::string(traceql::name_of(attribute.intrinsic).printed) : attribute.name,
+       seen.value});
+  return {};
+}
+
+}  // namespace vivace

@@ -1,0 +1,139 @@
+// The columns of one row group that one question needs, each read when it is first asked for and
+// kept: a filter, its slow path and the answer all look at the same ones.
+//
+//   PartColumns part(maybe_part, inspected);     // tables of resources and scopes, once a part
+//   GroupColumns group(part, 3);                 // what spans, events and links of group 3 have
+//   const KeyColumns* method = TRY(group.attribute(Scope::span, "http.method"));
+//
+// A KEY may have several columns, one a type, and values in the overflow list, which come out here
+// as columns too. An owner that was sent the key more than once counts with the first: `repeated`
+// names those owners, usually none.
+//
+// Pointers live as long as the object that gave them. Both are for one thread. Errors are those of
+// Part: Code::corrupt, Code::io.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/columns.h"
+
+namespace vivace {
+
+// A value's place in a column.
+struct Place {
+  uint32_t slice = 0;
+  uint32_t index = 0;
+};
+
+struct TypedColumn {
+  ValueType type = ValueType::empty;
+  uint32_t number = kOverflowColumn;  // of the part's columns
+  Column column;                      // no slice of it is empty
+
+  // The owner's first value.
+  std::optional<Place> find(uint32_t owner) const;
+  Value value(Place place) const;
+};
+
+// A number of a slice, whichever width it has.
+inline uint64_t number_at(const Slice& slice, uint32_t i) {
+  if (slice.longs != nullptr) return slice.longs[i];
+  return slice.words != nullptr ? slice.words[i] : 0;
+}
+
+struct FirstValue {
+  uint32_t owner = 0;
+  Value value;
+};
+
+struct KeyColumns {
+  std::string key;
+  std::vector<TypedColumn> columns;                 // those that have values
+  std::optional<std::vector<FirstValue>> repeated;  // once asked for
+};
+
+// What a cache of columns is made of: those of some kinds of owners, read through one group.
+class ColumnCache {
+ public:
+  ColumnCache(const Part& part, uint32_t group, Inspected& inspected)
+      : part_(part), group_(group), inspected_(inspected) {}
+
+  Result<const TypedColumn*> field(Field field);
+  Result<KeyColumns*> attribute(Scope owner, std::string_view key);
+  Result<const std::vector<FirstValue>*> repeated(Scope owner, KeyColumns& key);
+
+ private:
+  Result<void> add_overflow(Scope owner, KeyColumns& key);
+  Result<std::vector<uint32_t>> owners_of_many(const KeyColumns& key) const;
+  Result<FirstValue> first_value(Scope owner, const KeyColumns& key, uint32_t number);
+
+  const Part& part_;
+  uint32_t group_;
+  Inspected& inspected_;
+  std::array<std::optional<TypedColumn>, kFields> fields_;
+  std::array<std::optional<Overflow>, kScopes> overflows_;  // by Scope
+  std::array<std::deque<KeyColumns>, kScopes> keys_;        // by Scope
+};
+
+class PartColumns {
+ public:
+  // `inspected` must outlive it.
+  PartColumns(std::shared_ptr<const Part> part, Inspected& inspected);
+
+  const Part& part() const { return *part_; }
+  Inspected& inspected() const { return inspected_; }
+  // Of this object alone, ever: what caches of verdicts go by.
+  uint64_t serial() const { return serial_; }
+  const std::vector<RowGroup>& groups() const { return groups_; }
+  uint32_t group_of(uint32_t row) const;
+
+  // For fields and attributes of resources and scopes.
+  ColumnCache& tables() { return tables_; }
+
+ private:
+  std::shared_ptr<const Part> part_;
+  Inspected& inspected_;
+  uint64_t serial_;
+  std::vector<RowGroup> groups_;
+  ColumnCache tables_;
+};
+
+class GroupColumns {
+ public:
+  // `part` must outlive it.
+  GroupColumns(PartColumns& part, uint32_t group)
+      : part_(part), group_(group), columns_(part.part(), group, part.inspected()) {}
+
+  PartColumns& part() const { return part_; }
+  uint32_t group() const { return group_; }
+  // The numbers of the owners of that kind: rows, events, links of the group, resources, scopes of
+  // the part.
+  Range owners(Scope owner) const;
+
+  Result<const TypedColumn*> field(Field field);
+  Result<KeyColumns*> attribute(Scope owner, std::string_view key);
+  Result<const std::vector<FirstValue>*> repeated(Scope owner, KeyColumns& key);
+
+  // A dense field's value; sparse: nothing where there is none.
+  Result<uint64_t> number(Field field, uint32_t owner);
+  Result<std::optional<Value>> value(Field field, uint32_t owner);
+  // The first value that the owner was sent under the key.
+  Result<std::optional<Value>> value(Scope owner, std::string_view key, uint32_t number);
+
+ private:
+  ColumnCache& columns(Scope owner) {
+    return owner == Scope::resource || owner == Scope::scope ? part_.tables() : columns_;
+  }
+
+  PartColumns& part_;
+  uint32_t group_;
+  ColumnCache columns_;
+};
+
+}  // namespace vivace

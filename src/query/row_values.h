@@ -1,0 +1,65 @@
+// What one span has under a name of the language: the way for single rows, used where a filter
+// cannot work on whole columns, and for what an answer shows of a span.
+//
+// One thread; errors are those of reading columns.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "query/group_columns.h"
+#include "traceql/ast.h"
+
+namespace vivace {
+
+// What is the same for all spans of a trace, over all its parts.
+struct TraceFacts {
+  uint64_t start_ns = 0;
+  uint64_t end_ns = 0;
+  std::string root_name;     // empty without a root
+  std::string root_service;  // likewise, or without a service.name
+
+  int64_t duration_ns() const {
+    return end_ns > start_ns ? static_cast<int64_t>(end_ns - start_ns) : 0;
+  }
+};
+
+// Looks traces up for filters that ask about them.
+class TraceValues {
+ public:
+  virtual ~TraceValues() = default;
+  // Of the trace that has this ordinal in that part. The pointer is good until the next call.
+  virtual Result<const TraceFacts*> facts(PartColumns& part, uint32_t ordinal) = 0;
+};
+
+// A span, and the event and link of it that stand for all its events and links at the moment. An
+// attribute of an event is nil where there is none.
+struct Cursor {
+  GroupColumns* group = nullptr;
+  TraceValues* maybe_traces = nullptr;  // null: questions about traces are an error
+  uint32_t row = 0;
+  std::optional<uint32_t> event = std::nullopt;
+  std::optional<uint32_t> link = std::nullopt;
+};
+
+struct Seen {
+  traceql::Datum value;  // nil: it has none
+  // Where it came from: for `.x`, span or resource.
+  traceql::Scope scope = traceql::Scope::span;
+};
+Result<Seen> row_value(const traceql::Attribute& attribute, const Cursor& at);
+
+// What names and ids are when they are compared.
+bool is_of_trace(traceql::Intrinsic intrinsic);  // the facts of a trace, not its id
+bool is_evaluated(traceql::Intrinsic intrinsic);
+// Which owner an attribute belongs to; `any` counts as span.
+Scope owner_of(const traceql::Attribute& attribute);
+
+std::string hex_of(SpanId id);  // empty for none
+std::string hex_of(const TraceId& id);
+
+// The first of the events (or links) of a row, and how many it has. `span_of` is Field::event_span
+// or Field::link_span.
+Result<Range> belongings(GroupColumns& group, Field span_of, uint32_t row);
+
+}  // namespace vivace
