@@ -49,6 +49,7 @@ const std::map<std::string, std::set<std::string>, std::less<>> kMayInclude = {
 // What tests may include beside that: they fill a part by the road that the product fills it.
 const std::map<std::string, std::set<std::string>, std::less<>> kTestsMayInclude = {
     {"head", {"decode"}},
+    {"block", {"head", "decode"}},
     {"query", {"decode", "head"}},
 };
 
