@@ -20,6 +20,7 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +50,10 @@ struct TagNames {
   uint32_t damaged = 0;
 };
 
-Result<TagNames> tag_names(const Snapshot& snapshot, ScopeSet scopes, const TagQuestion& question,
+// Several snapshots are those of several tenants.
+using Snapshots = std::span<const Snapshot>;
+
+Result<TagNames> tag_names(Snapshots snapshots, ScopeSet scopes, const TagQuestion& question,
                            const QueryControl& control);
 
 enum class TagType : uint8_t { string, integer, real, boolean, keyword };
@@ -70,7 +74,7 @@ struct TagValues {
 // Attributes without a scope are looked for in resources, spans and instrumentation scopes.
 // `status` and `kind` have all their words, whatever is stored. Durations, ids and places in the
 // tree have no list: the answer is empty.
-Result<TagValues> tag_values(const Snapshot& snapshot, const traceql::Attribute& attribute,
+Result<TagValues> tag_values(Snapshots snapshots, const traceql::Attribute& attribute,
                              const TagQuestion& question, const QueryControl& control);
 
 }  // namespace vivace

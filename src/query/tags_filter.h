@@ -1,21 +1,30 @@
-// The filter of a tag question as rows of row groups.
+// The filter of a tag question, compiled: which rows of a row group pass.
+//
+// It is what somebody types, so it forgives once more: a condition that cannot be evaluated is left
+// out, and an alternative without conditions takes every span.
 #pragma once
 
-#include "query/tags_scan.h"
+#include <optional>
+
+#include "query/filter.h"
+#include "query/tags.h"
 
 namespace vivace {
 
 class TagRowFilter {
  public:
-  explicit TagRowFilter(const traceql::TagFilter& filter)
-      : filters_(!filter.alternatives.empty()) {}
-  bool filters() const { return filters_; }
-  Result<void> pick(const Snapshot&, const Part&, uint32_t, Picked&, Inspected&) {
-    return fail(Code::unimplemented, "filters of tags");
+  explicit TagRowFilter(const traceql::TagFilter& filter);
+
+  // False: every row passes, and `rows` is not to be asked.
+  bool filters() const { return filter_.has_value(); }
+  bool needs_traces() const { return filter_ && filter_->needs_traces(); }
+  // Bit i is the row first + i of the group.
+  Result<Bits> rows(GroupColumns& group, TraceValues* maybe_traces) {
+    return filter_->rows(group, maybe_traces);
   }
 
  private:
-  bool filters_;
+  std::optional<Filter> filter_;
 };
 
 }  // namespace vivace

@@ -133,7 +133,6 @@ class Names final : public TagVisitor {
   Result<void> add_overflow(const TagOwners& owners, Inspected& inspected) {
     const Overflow overflow =
         TRY(owners.part->read_overflow(owners.scope, owners.group, inspected));
-    if (overflow.keys.texts == nullptr) return {};
     return keys_.each_text(overflow.keys, owners.picked,
                            [&](std::string_view key) { add(owners.scope, key); });
   }
@@ -146,10 +145,10 @@ class Names final : public TagVisitor {
 
 }  // namespace
 
-Result<TagNames> tag_names(const Snapshot& snapshot, ScopeSet scopes, const TagQuestion& question,
+Result<TagNames> tag_names(Snapshots snapshots, ScopeSet scopes, const TagQuestion& question,
                            const QueryControl& control) {
   Names names(scopes, question);
-  const TagScanned scanned = TRY(scan_tags(snapshot, question, control, names));
+  const TagScanned scanned = TRY(scan_tags(snapshots, question, control, names));
   TagNames out{.names = {}, .inspected = scanned.inspected, .damaged = scanned.damaged};
   for (size_t i = 0; i < kScopes; ++i) out.names[i] = names.take(i);
   return out;

@@ -2,8 +2,6 @@
 // resources and scopes gather over the row groups of a part and are told once, at its end.
 #include "query/tags_scan.h"
 
-#include <array>
-#include <optional>
 #include <utility>
 
 #include "query/tags_filter.h"
@@ -13,9 +11,9 @@ namespace {
 
 class Scan {
  public:
-  Scan(const Snapshot& snapshot, const TagQuestion& question, const QueryControl& control,
+  Scan(Snapshots snapshots, const TagQuestion& question, const QueryControl& control,
        TagVisitor& visitor)
-      : snapshot_(snapshot),
+      : snapshots_(snapshots),
         question_(question),
         control_(control),
         visitor_(visitor),
@@ -23,8 +21,11 @@ class Scan {
         filter_(question.filter) {}
 
   Result<TagScanned> run() {
-    for (size_t i = snapshot_.parts.size(); i-- > 0 && !visitor_.full();) {
-      CHECK_OK(contained(scan_part(*snapshot_.parts[i])));
+    for (const Snapshot& snapshot : snapshots_) {
+      received_after_ns_ = snapshot.received_after_ns;
+      for (size_t i = snapshot.parts.size(); i-- > 0 && !visitor_.full();) {
+        CHECK_OK(contained(scan_part(snapshot.parts[i])));
+      }
     }
     return scanned_;
   }
@@ -40,11 +41,13 @@ class Scan {
   bool wants(Scope scope) const { return wanted_[static_cast<size_t>(scope)]; }
 
   bool is_asked(const RowGroup& group) const {
-    return group.received_max_ns >= snapshot_.received_after_ns &&
-           group.start_min_ns <= question_.end_ns && group.end_max_ns >= question_.start_ns;
+    return group.received_max_ns >= received_after_ns_ && group.start_min_ns <= question_.end_ns &&
+           group.end_max_ns >= question_.start_ns;
   }
 
-  Result<void> scan_part(const Part& part) {
+  Result<void> scan_part(const std::shared_ptr<const Part>& shared) {
+    const Part& part = *shared;
+    PartColumns columns(shared, scanned_.inspected);
     uint32_t asked = 0;
     for (uint32_t g = 0; g < part.groups(); ++g) asked += is_asked(part.group(g)) ? 1 : 0;
     if (asked == 0) return {};
@@ -56,7 +59,7 @@ class Scan {
     } else {
       for (uint32_t g = part.groups(); g-- > 0 && !visitor_.full();) {
         CHECK_OK(control_.check());
-        if (is_asked(part.group(g))) CHECK_OK(contained(scan_group(part, g)));
+        if (is_asked(part.group(g))) CHECK_OK(contained(scan_group(columns, g)));
       }
     }
     CHECK_OK(tell(part, Scope::resource, 0, resources_));
@@ -72,12 +75,13 @@ class Scan {
     return tell(part, Scope::link, kAllGroups, Picked::all({0, UINT32_MAX}));
   }
 
-  Result<void> scan_group(const Part& part, uint32_t group) {
+  Result<void> scan_group(PartColumns& columns, uint32_t group) {
+    const Part& part = columns.part();
     const RowGroup extent = part.group(group);
     Picked rows = Picked::all(extent.rows);
     if (filter_.filters()) {
-      rows = Picked::none(extent.rows);
-      CHECK_OK(filter_.pick(snapshot_, part, group, rows, scanned_.inspected));
+      GroupColumns group_columns(columns, group);
+      rows = Picked::of(extent.rows, TRY(filter_.rows(group_columns, nullptr)));
     }
     if (!rows.any()) return {};
     CHECK_OK(tell(part, Scope::span, group, rows));
@@ -125,7 +129,8 @@ class Scan {
     return {};
   }
 
-  const Snapshot& snapshot_;
+  const Snapshots snapshots_;
+  int64_t received_after_ns_ = 0;  // of the snapshot at hand
   const TagQuestion& question_;
   const QueryControl& control_;
   TagVisitor& visitor_;
@@ -138,9 +143,9 @@ class Scan {
 
 }  // namespace
 
-Result<TagScanned> scan_tags(const Snapshot& snapshot, const TagQuestion& question,
+Result<TagScanned> scan_tags(Snapshots snapshots, const TagQuestion& question,
                              const QueryControl& control, TagVisitor& visitor) {
-  return Scan(snapshot, question, control, visitor).run();
+  return Scan(snapshots, question, control, visitor).run();
 }
 
 }  // namespace vivace

@@ -11,8 +11,9 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <utility>
 
+#include "query/bits.h"
 #include "query/tags.h"
 
 namespace vivace {
@@ -20,38 +21,32 @@ namespace vivace {
 // Some numbers of a range.
 class Picked {
  public:
-  static Picked all(Range range) { return Picked(range, true); }
-  static Picked none(Range range) { return Picked(range, false); }
+  static Picked all(Range range) { return Picked(range, {}, true); }
+  static Picked none(Range range) { return Picked(range, Bits(range.count), false); }
+  // Bit i is the number first + i.
+  static Picked of(Range range, Bits bits) { return Picked(range, std::move(bits), false); }
 
   bool is_all() const { return all_; }
   bool has(uint32_t number) const {
     const uint32_t at = number - range_.first;
-    if (at >= range_.count) return false;
-    return all_ || (words_[at / 64] >> (at % 64) & 1) != 0;
+    return at < range_.count && (all_ || bits_.test(at));
   }
-  // False if it was there. Only for those that began as none.
+  // False if it was there, or is out of range. Not for all of a range.
   bool add(uint32_t number) {
     const uint32_t at = number - range_.first;
-    if (at >= range_.count) return false;
-    uint64_t& word = words_[at / 64];
-    const uint64_t bit = uint64_t{1} << (at % 64);
-    if ((word & bit) != 0) return false;
-    word |= bit;
-    any_ = true;
+    if (at >= range_.count || bits_.test(at)) return false;
+    bits_.set(at);
     return true;
   }
-  bool any() const { return all_ ? range_.count > 0 : any_; }
+  bool any() const { return all_ ? range_.count > 0 : !bits_.none(); }
   Range range() const { return range_; }
 
  private:
-  Picked(Range range, bool all) : range_(range), all_(all) {
-    if (!all) words_.resize((size_t{range.count} + 63) / 64);
-  }
+  Picked(Range range, Bits bits, bool all) : range_(range), all_(all), bits_(std::move(bits)) {}
 
   Range range_;
   bool all_;
-  bool any_ = false;
-  std::vector<uint64_t> words_;
+  Bits bits_;
 };
 
 constexpr uint32_t kAllGroups = UINT32_MAX;
@@ -81,7 +76,7 @@ struct TagScanned {
   Inspected inspected;
   uint32_t damaged = 0;
 };
-Result<TagScanned> scan_tags(const Snapshot& snapshot, const TagQuestion& question,
+Result<TagScanned> scan_tags(Snapshots snapshots, const TagQuestion& question,
                              const QueryControl& control, TagVisitor& visitor);
 
 }  // namespace vivace

@@ -3,13 +3,16 @@
 #include "query/tags.h"
 
 #include <functional>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <protozero/pbf_reader.hpp>
 
+#include "block/block.h"
 #include "query/testing/parts.h"
+#include "storage/fault_storage.h"
 
 namespace vivace {
 namespace {
@@ -69,7 +72,7 @@ size_t at(Scope scope) { return static_cast<size_t>(scope); }
 
 TagNames names_of(const Snapshot& snapshot, const TagQuestion& question = {},
                   ScopeSet scopes = all_scopes()) {
-  auto names = tag_names(snapshot, scopes, question, {});
+  auto names = tag_names({&snapshot, 1}, scopes, question, {});
   EXPECT_TRUE(names) << names.error().message;
   return names ? std::move(*names) : TagNames();
 }
@@ -80,7 +83,7 @@ Texts names_of_spans(const Snapshot& snapshot, const TagQuestion& question = {})
 // As "int 200".
 Texts values_of(const Snapshot& snapshot, const Attribute& attribute,
                 const TagQuestion& question = {}) {
-  const auto values = tag_values(snapshot, attribute, question, {});
+  const auto values = tag_values({&snapshot, 1}, attribute, question, {});
   EXPECT_TRUE(values) << values.error().message;
   Texts out;
   if (!values) return out;
@@ -255,8 +258,8 @@ TEST(TagsTest, WhatIsPastRetentionIsHidden) {
 TEST(TagsTest, WhoeverLeavesEndsTheQuestion) {
   std::stop_source stop;
   stop.request_stop();
-  const auto names =
-      tag_names(snapshot_of({{span(1)}}), all_scopes(), {}, {.stop = stop.get_token()});
+  const Snapshot snapshot = snapshot_of({{span(1)}});
+  const auto names = tag_names({&snapshot, 1}, all_scopes(), {}, {.stop = stop.get_token()});
   ASSERT_FALSE(names);
   EXPECT_EQ(names.error().code, Code::cancelled);
 }
@@ -264,20 +267,61 @@ TEST(TagsTest, WhoeverLeavesEndsTheQuestion) {
 // ---- the oracle
 // ----------------------------------------------------------------------------------
 
+// The parts of a snapshot as blocks, some of them.
+class Blocks {
+ public:
+  Snapshot of(Snapshot snapshot) {
+    for (size_t i = 0; i < snapshot.parts.size(); i += 2) {
+      const std::string path = fmt::format("/blocks/{}", ++written_);
+      EXPECT_TRUE(write_block(disk_, path, {.tenant = "t", .number = written_, .replaces = {}},
+                              *snapshot.parts[i]));
+      auto block = Block::open(disk_, path, cache_);
+      EXPECT_TRUE(block);
+      if (block) snapshot.parts[i] = *block;
+    }
+    return snapshot;
+  }
+
+ private:
+  FaultStorage disk_;
+  BlockCache cache_{1 << 20};
+  uint64_t written_ = 0;
+};
+
+bool everything(const SentSpan&) { return true; }
+
 struct Oracle {
   const Parts& parts;
   const Snapshot& snapshot;
   TagQuestion question;
-  std::function<bool(const SentSpan&)> passes = [](const SentSpan&) { return true; };
+  std::function<bool(const SentSpan&)> passes = everything;
+
+  // The sent span of each row of a part.
+  std::vector<const SentSpan*> rows_of(size_t p) const {
+    std::map<uint64_t, const SentSpan*> by_id;
+    for (const SentSpan& span : parts[p]) by_id[span.span_id.raw] = &span;
+    std::vector<const SentSpan*> out;
+    Inspected inspected;
+    for (uint32_t g = 0; g < snapshot.parts[p]->groups(); ++g) {
+      const auto ids = snapshot.parts[p]->read(Field::span_id, g, inspected);
+      EXPECT_TRUE(ids);
+      for (const Slice& slice : ids->slices) {
+        for (uint32_t i = 0; i < slice.count; ++i) out.push_back(by_id.at(slice.longs[i]));
+      }
+    }
+    EXPECT_EQ(out.size(), parts[p].size());
+    return out;
+  }
 
   void each_span(const std::function<void(const SentSpan&)>& take) const {
     for (size_t p = 0; p < parts.size(); ++p) {
       const Part& part = *snapshot.parts[p];
+      const std::vector<const SentSpan*> rows = rows_of(p);
       for (uint32_t g = 0; g < part.groups(); ++g) {
         const RowGroup group = part.group(g);
         if (group.start_min_ns > question.end_ns || group.end_max_ns < question.start_ns) continue;
         for (uint32_t row = group.rows.first; row < group.rows.end(); ++row) {
-          if (passes(parts[p][row])) take(parts[p][row]);
+          if (passes(*rows[row])) take(*rows[row]);
         }
       }
     }
@@ -381,13 +425,98 @@ TEST(TagsTest, EqualTheOracleOverRandomSpans) {
     for (uint64_t left = 1 + random.number(4); left > 0; --left) {
       parts.push_back(random.request(1 + random.number(60)));
     }
-    const Snapshot snapshot = snapshot_of(parts);
+    Blocks blocks;
+    const Snapshot snapshot = blocks.of(snapshot_of(parts));
     expect_same({parts, snapshot, {}});
     // A window that leaves out some parts, so that others are read by groups.
     const uint64_t start = 1'700'000'000'000'000'000 + random.number(100'000'000'000);
     expect_same({parts, snapshot, {.filter = {}, .start_ns = start, .end_ns = start + 1'000'000}});
     expect_same({parts, snapshot, {.filter = {}, .start_ns = 0, .end_ns = 1}});
   }
+}
+
+struct FilterCase {
+  std::string query;
+  std::function<bool(const SentSpan&)> passes;
+};
+
+// The value that counts: the first of that key.
+bool has(const SentAttributes& attributes, const std::string& key, const SentValue& value) {
+  const auto found = std::ranges::find(attributes, key, &SentAttribute::key);
+  return found != attributes.end() && found->value == value;
+}
+
+const std::vector<FilterCase>& filter_cases() {
+  static const std::vector<FilterCase> kCases = {
+      {"{ name = \"name 3\" }", [](const SentSpan& s) { return s.name == "name 3"; }},
+      {"{ kind = server && status = error",
+       [](const SentSpan& s) { return s.kind == 2 && s.status_code == 2; }},
+      {"{ resource.service.name = \"service 1\" && span.x = }",
+       [](const SentSpan& s) {
+         return has(s.resource->attributes, "service.name", text("service 1"));
+       }},
+      {"{ resource.service.name = \"service 1\" || name =~ \"name [12]\" }",
+       [](const SentSpan& s) {
+         return s.name == "name 1" || s.name == "name 2" ||
+                has(s.resource->attributes, "service.name", text("service 1"));
+       }},
+      {"{ span.\"key 3\" = \"value 4\" || span.\"key 4\" = true }",
+       [](const SentSpan& s) {
+         return has(s.attributes, "key 3", text("value 4")) ||
+                has(s.attributes, "key 4", boolean(true));
+       }},
+      {"{ nestedSetParent < 0 && kind = client }", [](const SentSpan& s) { return s.kind == 3; }},
+      {"{ nestedSetParent < 0 }", everything},
+      {"{ name = \"name 3\" } >> { name = \"name 4\" }", everything},
+      {"{ }", everything},
+      {"{", everything},
+      {"{ name = \"no such\" }", [](const SentSpan&) { return false; }},
+  };
+  return kCases;
+}
+
+TEST(TagsTest, OnlySpansThatPassTheFilterCount) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    RandomSpans random(seed);
+    const Parts parts = {random.request(40), random.request(80), random.request(30)};
+    Blocks blocks;
+    const Snapshot snapshot = blocks.of(snapshot_of(parts));
+    for (const FilterCase& one : filter_cases()) {
+      SCOPED_TRACE(one.query);
+      auto filter = traceql::read_tag_filter(one.query);
+      ASSERT_TRUE(filter);
+      TagQuestion question;
+      question.filter = std::move(*filter);
+      expect_same({parts, snapshot, question, one.passes});
+    }
+  }
+}
+
+TEST(TagsTest, RootNamesOfTracesThatPass) {
+  std::vector<SentSpan> roots;
+  std::vector<SentSpan> children;
+  for (uint64_t i = 1; i <= 4; ++i) {
+    roots.push_back(span(i));
+    roots.back().name = fmt::format("root {}", i);
+    roots.back().resource = resource_with({{"service.name", text(fmt::format("shop {}", i))}});
+    SentSpan child = span(100 + i, {{"n", integer(static_cast<int64_t>(i))}});
+    child.trace_id = roots.back().trace_id;
+    child.parent_id = roots.back().span_id;
+    children.push_back(std::move(child));
+  }
+  // The child of 4 lies beside its root, the others in another part.
+  roots.push_back(children.back());
+  children.pop_back();
+  Blocks blocks;
+  const Snapshot snapshot = blocks.of(snapshot_of({children, roots}));
+  TagQuestion question;
+  question.filter = *traceql::read_tag_filter("{ span.n > 2 }");
+  EXPECT_THAT(values_of(snapshot, intrinsic(Intrinsic::root_name), question),
+              ElementsAre("string root 3", "string root 4"));
+  EXPECT_THAT(values_of(snapshot, intrinsic(Intrinsic::root_service), question),
+              ElementsAre("string shop 3", "string shop 4"));
+  EXPECT_EQ(values_of(snapshot, intrinsic(Intrinsic::root_service)).size(), 4U);
 }
 
 TEST(TagsTest, EqualTheOracleOverManyRowGroups) {

@@ -65,6 +65,7 @@ class SeenCodes {
   // Calls take(text) for each code that picked owners have and that is new.
   template <class Take>
   Result<void> each_text(Column column, const Picked& owners, Take take) {
+    if (column.texts == nullptr) return {};  // no values
     if (column.texts != texts_) seen_.clear();
     texts_ = column.texts;
     const uint32_t size = column.texts->size();

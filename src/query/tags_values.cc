@@ -127,24 +127,26 @@ class KeyValues {
   Result<void> add_overflow(const TagOwners& owners, Inspected& inspected) {
     const Overflow overflow =
         TRY(owners.part->read_overflow(owners.scope, owners.group, inspected));
+    const Texts* const names = overflow.keys.texts;
+    const Texts* const texts = overflow.values.texts;
     ColumnCursor keys(overflow.keys);
     ColumnCursor types(overflow.types);
     ColumnCursor values(overflow.values);
     for (; !keys.done() && !out_.full(); keys.next(), types.next(), values.next()) {
-      if (types.done() || values.done() || keys.value() >= overflow.keys.texts->size()) {
+      if (types.done() || values.done() || names == nullptr || keys.value() >= names->size()) {
         return fail(Code::corrupt, "overflowing attributes do not agree");
       }
-      if ((*overflow.keys.texts)[static_cast<uint32_t>(keys.value())] != key_) continue;
+      if ((*names)[static_cast<uint32_t>(keys.value())] != key_) continue;
       if (!owners.picked.has(keys.owner())) continue;
       const auto type = static_cast<ValueType>(types.value());
       if (!is_text(type)) {
         add_number(type, values.value());
         continue;
       }
-      if (values.value() >= overflow.values.texts->size()) {
+      if (texts == nullptr || values.value() >= texts->size()) {
         return fail(Code::corrupt, "a code beyond its dictionary");
       }
-      add_text(type, (*overflow.values.texts)[static_cast<uint32_t>(values.value())]);
+      add_text(type, (*texts)[static_cast<uint32_t>(values.value())]);
     }
     return {};
   }
@@ -183,7 +185,6 @@ class FieldTexts final : public TagVisitor {
   bool full() const override { return out_.full(); }
   Result<void> visit(const TagOwners& owners, Inspected& inspected) override {
     Column column = TRY(owners.part->read(field_, owners.group, inspected));
-    if (column.texts == nullptr) return {};
     return codes_.each_text(std::move(column), owners.picked,
                             [&](std::string_view text) { out_.add_text(TagType::string, text); });
   }
@@ -194,14 +195,20 @@ class FieldTexts final : public TagVisitor {
   SeenCodes codes_;
 };
 
-// Names of root spans, or of their services, of the traces that picked spans are in. A trace whose
-// root span lies in another part is looked up there.
+// Names of root spans, or of their services, of the traces that picked spans are in. Where a filter
+// picks, a trace whose root span lies in another part is looked up there; without one, that part
+// has its turn.
 class RootTexts final : public TagVisitor {
  public:
-  RootTexts(const Snapshot& snapshot, const QueryControl& control, bool services, List& out)
-      : snapshot_(snapshot),
+  struct Options {
+    bool services = false;  // else names
+    bool filtered = false;
+  };
+  RootTexts(Snapshots snapshots, const QueryControl& control, Options options, List& out)
+      : snapshots_(snapshots),
         control_(control),
-        services_(services),
+        services_(options.services),
+        filtered_(options.filtered),
         out_(out),
         service_names_(kServiceName, out) {}
 
@@ -248,26 +255,42 @@ class RootTexts final : public TagVisitor {
       roots_.add(*entry.root);
       return {};
     }
-    for (const auto& other : snapshot_.parts) {
-      if (other.get() == &part || out_.full()) continue;
-      CHECK_OK(control_.check());
-      const auto found = TRY(other->find_trace(entry.id, inspected));
-      if (!found) continue;
-      const TraceEntry there = TRY(other->trace(*found, inspected));
-      if (!there.root) continue;
-      Picked root = Picked::none({*there.root, 1});
-      root.add(*there.root);
-      return add_roots(*other, root, inspected);
+    return filtered_ ? look_elsewhere(part, entry.id, inspected) : Result<void>();
+  }
+
+  Result<void> look_elsewhere(const Part& part, const TraceId& id, Inspected& inspected) {
+    for (const Snapshot& snapshot : snapshots_) {
+      for (const auto& other : snapshot.parts) {
+        if (other.get() == &part || out_.full()) continue;
+        CHECK_OK(control_.check());
+        const auto found = TRY(other->find_trace(id, inspected));
+        if (!found) continue;
+        const TraceEntry there = TRY(other->trace(*found, inspected));
+        if (!there.root) continue;
+        Picked root = Picked::none({*there.root, 1});
+        root.add(*there.root);
+        return add_roots(*other, root, inspected);
+      }
     }
     return {};
+  }
+
+  int64_t received_after_ns(const Part& part) const {
+    for (const Snapshot& snapshot : snapshots_) {
+      for (const auto& one : snapshot.parts) {
+        if (one.get() == &part) return snapshot.received_after_ns;
+      }
+    }
+    ASSERT(false);
   }
 
   // What there is to say of these rows.
   Result<void> add_roots(const Part& part, const Picked& roots, Inspected& inspected) {
     Picked resources = Picked::none({0, part.resources()});
+    const int64_t received_after = received_after_ns(part);
     for (uint32_t g = part.groups(); g-- > 0 && !out_.full() && roots.any();) {
       const RowGroup group = part.group(g);
-      if (group.received_max_ns < snapshot_.received_after_ns) continue;
+      if (group.received_max_ns < received_after) continue;
       if (!any_in(roots, group.rows)) continue;
       Column column = TRY(part.read(services_ ? Field::resource : Field::name, g, inspected));
       if (!services_) {
@@ -294,9 +317,10 @@ class RootTexts final : public TagVisitor {
     return false;
   }
 
-  const Snapshot& snapshot_;
+  const Snapshots snapshots_;
   const QueryControl& control_;
   const bool services_;
+  const bool filtered_;
   List& out_;
   const Part* part_ = nullptr;
   Picked roots_ = Picked::none({});   // rows of the part at hand
@@ -327,10 +351,16 @@ void add_words(std::initializer_list<std::string_view> words, List& out) {
   for (const std::string_view word : words) out.add_text(TagType::keyword, word);
 }
 
+struct Asked {
+  Snapshots snapshots;
+  const traceql::Attribute& attribute;
+  const TagQuestion& question;
+  const QueryControl& control;
+};
+
 // Null if there is nothing to look for.
-std::unique_ptr<TagVisitor> visitor_of(const Snapshot& snapshot,
-                                       const traceql::Attribute& attribute,
-                                       const QueryControl& control, List& out) {
+std::unique_ptr<TagVisitor> visitor_of(const Asked& asked, List& out) {
+  const traceql::Attribute& attribute = asked.attribute;
   using enum traceql::Intrinsic;
   switch (attribute.intrinsic) {
     case none:
@@ -353,8 +383,11 @@ std::unique_ptr<TagVisitor> visitor_of(const Snapshot& snapshot,
       return std::make_unique<FieldTexts>(Field::scope_version, out);
     case root_name:
     case root_service:
-      return std::make_unique<RootTexts>(snapshot, control, attribute.intrinsic == root_service,
-                                         out);
+      return std::make_unique<RootTexts>(
+          asked.snapshots, asked.control,
+          RootTexts::Options{.services = attribute.intrinsic == root_service,
+                             .filtered = !asked.question.filter.alternatives.empty()},
+          out);
     default:
       return nullptr;
   }
@@ -368,12 +401,12 @@ std::string_view text_of(TagType type) {
   return kTexts[static_cast<size_t>(type)];
 }
 
-Result<TagValues> tag_values(const Snapshot& snapshot, const traceql::Attribute& attribute,
+Result<TagValues> tag_values(Snapshots snapshots, const traceql::Attribute& attribute,
                              const TagQuestion& question, const QueryControl& control) {
   List list(question);
   TagScanned scanned;
-  if (const auto visitor = visitor_of(snapshot, attribute, control, list)) {
-    scanned = TRY(scan_tags(snapshot, question, control, *visitor));
+  if (const auto visitor = visitor_of({snapshots, attribute, question, control}, list)) {
+    scanned = TRY(scan_tags(snapshots, question, control, *visitor));
   }
   return TagValues{
       .values = list.take(), .inspected = scanned.inspected, .damaged = scanned.damaged};

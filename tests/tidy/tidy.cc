@@ -50,7 +50,7 @@ const std::map<std::string, std::set<std::string>, std::less<>> kMayInclude = {
 const std::map<std::string, std::set<std::string>, std::less<>> kTestsMayInclude = {
     {"head", {"decode"}},
     {"block", {"head", "decode"}},
-    {"query", {"decode", "head"}},
+    {"query", {"decode", "head", "block", "storage"}},
 };
 
 // A pattern that no code line may hold, but for those whose path starts with one of `allowed`.
