@@ -21,12 +21,12 @@ namespace vivace {
 
 // What the block list says of a block as well: a lost list can be rebuilt from the footers.
 struct BlockIdentity {
-  std::string tenant;
+  std::string tenant = {};
   uint64_t number = 0;
   // The range of the write-ahead log that it holds.
   uint64_t log_from = 0;
   uint64_t log_end = 0;
-  std::vector<uint64_t> replaces;  // numbers of the blocks that went into this one
+  std::vector<uint64_t> replaces = {};  // numbers of the blocks that went into this one
 
   bool operator==(const BlockIdentity&) const = default;
 };
