@@ -25,6 +25,7 @@ namespace {
 
 using std::chrono::milliseconds;
 constexpr int64_t kMiB = 1 << 20;
+constexpr int64_t kGenerationBytesMin = 256 << 10;  // smaller blocks would be nothing but overhead
 constexpr size_t kQueriesWaitingMax = 2000;
 constexpr int64_t kStreamsMax = 10'000;  // of one connection
 
@@ -36,9 +37,11 @@ milliseconds ms(int64_t ns, int64_t when_zero_ms) {
 struct MemoryPlan {
   explicit MemoryPlan(int64_t machine_bytes)
       : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 160 * kMiB)),
-        bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)) {}
+        bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)),
+        block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 64 * kMiB)) {}
   int64_t head_bytes;
   int64_t bodies_bytes;
+  int64_t block_cache_bytes;
 };
 
 }  // namespace
@@ -63,10 +66,7 @@ class App::Parts {
   Result<void> start() {
     describe();
     CHECK_OK(listen_http());
-    store_ = TRY(Store::open(disk_,
-                             {.wal = {.folder = config_.storage.wal_path + "/vivace"},
-                              .head_bytes_max = plan_.head_bytes},
-                             clock_, metrics_));
+    store_ = TRY(Store::open(disk_, store_options(), clock_, metrics_));
     TRY(store_->recover());
     api_.set_store(store_.get());
     ingest_ = std::make_unique<Ingest>(
@@ -107,6 +107,28 @@ class App::Parts {
   int64_t attribute_bytes_max() const {
     const int64_t own = config_.limits.max_attribute_bytes;
     return own != 0 ? own : config_.distributor.max_attribute_bytes;
+  }
+
+  // Half of the memory for heads is for the generation that is filled, half for those that are
+  // being cut. Small generations get small segments, so that each gives some of the log back.
+  StoreOptions store_options() const {
+    const config::Ingester& ingester = config_.ingester;
+    int64_t generation_bytes = plan_.head_bytes / 2;
+    if (ingester.max_block_bytes > 0) {
+      generation_bytes =
+          std::clamp(ingester.max_block_bytes, kGenerationBytesMin, generation_bytes);
+    }
+    const int64_t segment_bytes = std::clamp(generation_bytes / 4, kMiB, 16 * kMiB) / kMiB * kMiB;
+    return {.wal = {.folder = config_.storage.wal_path + "/vivace",
+                    .segment_bytes = static_cast<uint64_t>(segment_bytes)},
+            .blocks_folder = config_.storage.local_path + "/vivace/blocks",
+            .head_bytes_max = plan_.head_bytes,
+            .generation_bytes_max = generation_bytes,
+            .generation_age_max_ns = ingester.max_block_duration_ns,
+            .retention_ns = config_.block_retention_ns,
+            .block_cache_bytes_max = plan_.block_cache_bytes,
+            .check_period_ms = static_cast<int>(
+                std::clamp<int64_t>(ingester.flush_check_period_ns / 1'000'000, 100, 60'000))};
   }
 
   void describe() {

@@ -14,6 +14,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const Part>> parts;  // oldest first
   // Row groups whose received_max_ns is below are past retention: to be skipped.
   int64_t received_after_ns = 0;
+  uint32_t damaged_parts = 0;  // blocks that cannot be opened: answers are partial
 };
 
 }  // namespace vivace

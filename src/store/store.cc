@@ -1,100 +1,50 @@
-// Admission, the head thread, and replay. Whatever thread a step runs on, batches go through the
-// log and into the heads in one order, that of their positions in the log.
+// Admission, the head thread, snapshots. Whatever thread a step runs on, batches go through the log
+// and into the heads in one order, that of their positions in the log.
 #include "store/store.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "base/workers.h"
-#include "decode/otlp.h"
 #include "head/head_part.h"
 #include "model/tenant.h"
 
 namespace vivace {
 namespace {
 
-constexpr size_t kDurableMax = 16'384;           // batches between log and head
-constexpr size_t kReplayBodyBytesMax = 1 << 30;  // whatever limit let the body in
+constexpr size_t kDurableMax = 16'384;  // batches between log and head
 
 }  // namespace
 
-Store::Store(const StoreOptions& options, const Clock& clock, Metrics& metrics)
-    : clock_(clock),
-      metrics_(metrics),
+Store::Store(Storage& storage, const StoreOptions& options, const Clock& clock, Metrics& metrics)
+    : storage_(storage),
+      options_(options),
+      clock_(clock),
       head_budget_("head", options.head_bytes_max),
-      head_room_(head_budget_.reserve_always(0)),
+      block_cache_(options.block_cache_bytes_max),
       durable_(kDurableMax),
-      repeats_(metrics.counter("vivace_repeated_spans_total",
-                               "Spans that had been stored before and were dropped.")) {
-  auto& bytes = metrics.gauge("vivace_head_bytes", "Memory of the heads, with what is on its way.");
-  metrics.gauge("vivace_head_bytes_max", "Limit of vivace_head_bytes.")
-      .Set(static_cast<double>(options.head_bytes_max));
-  metrics.on_scrape([this, &bytes] {
-    bytes.Set(static_cast<double>(head_budget_.used()));
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, tenant] : tenants_) {
-      tenant.live_traces->Set(tenant.head->traces());
-      tenant.live_bytes->Set(static_cast<double>(tenant.head->bytes()));
-    }
-  });
+      metrics_(metrics) {
+  active_ = std::make_shared<Generation>();
+  active_->room = head_budget_.reserve_always(0);
+  metrics_.head_bytes_max.Set(static_cast<double>(options.head_bytes_max));
+  metrics.on_scrape([this] { update_gauges(); });
 }
 
 Store::~Store() { stop(); }
 
 Result<std::unique_ptr<Store>> Store::open(Storage& storage, const StoreOptions& options,
                                            const Clock& clock, Metrics& metrics) {
-  std::unique_ptr<Store> store(new Store(options, clock, metrics));
+  std::unique_ptr<Store> store(new Store(storage, options, clock, metrics));
   store->wal_ = TRY(Wal::open(storage, options.wal, metrics));
+  store->folder_ = TRY(BlockFolder::open(storage, options.blocks_folder, store->block_cache_));
   return store;
-}
-
-Result<Store::Recovered> Store::recover() {
-  Recovered out;
-  log::info("beginning wal replay");
-  out.log = TRY(wal_->replay(0, [&](WalRecord record, Lsn lsn) -> Result<void> {
-    const auto replayed = replay_record(std::move(record), out);
-    if (replayed || replayed.error().code == Code::unimplemented) return replayed;
-    ++out.undecodable;
-    log::error("wal record makes no batch; it stays in the log",
-               {{"lsn", lsn}, {"err", replayed.error().message}});
-    return {};
-  }));
-  log::info("wal replay complete", {{"segments", out.log.segments},
-                                    {"records", out.log.records},
-                                    {"spans", out.spans},
-                                    {"damaged_bytes", out.log.damaged_bytes}});
-  wal_->start();
-  head_thread_ = std::thread([this] { run_head(); });
-  return out;
-}
-
-Result<void> Store::replay_record(WalRecord record, Recovered& out) {
-  if (record.decoder_version != kDecoderOtlpProtobuf) {
-    return fail(Code::unimplemented,
-                fmt::format("the log holds bodies for decoder {}, which this version does not have",
-                            record.decoder_version));
-  }
-  const DecodeOptions options{.attribute_bytes_max = record.attribute_bytes_max,
-                              .verdict = record.rejected};
-  auto batch = decode_received(static_cast<ContentEncoding>(record.encoding), record.body,
-                               kReplayBodyBytesMax, options);
-  if (!batch) {
-    metrics_
-        .counter("tempo_ingester_replay_errors_total", "Log records that could not be replayed.",
-                 {{"tenant", record.tenant}})
-        .Increment();
-    return std::unexpected(std::move(batch).error());
-  }
-  out.spans += append_to_head(record.tenant, **batch, record.receive_time_ns).spans;
-  recent_.insert(record.body_hash, record.receive_time_ns,
-                 {(*batch)->rejected_trace_ids, (*batch)->rejected_span_ids});
-  return {};
 }
 
 Result<Store::Room> Store::admit(const std::string& tenant, const Batch& batch,
                                  uint64_t log_bytes) {
-  int64_t head_bytes = Head::bytes_needed(batch);
-  if (!has_head(tenant)) head_bytes += Head::kFixedBytes;
+  const int64_t head_bytes = Head::bytes_needed(batch) + (has_head(tenant) ? 0 : Head::kFixedBytes);
   if (head_bytes > head_budget_.bytes_max() ||
       static_cast<int64_t>(log_bytes) > wal_->budget().bytes_max()) {
     return fail(Code::too_large, fmt::format("the request needs {} bytes of memory and {} of log; "
@@ -104,21 +54,29 @@ Result<Store::Room> Store::admit(const std::string& tenant, const Batch& batch,
   }
   auto head = head_budget_.try_reserve(head_bytes);
   if (!head) {
+    cut_early();
     return fail(Code::limit, fmt::format("the head is full ({} bytes); try again later",
                                          head_budget_.bytes_max()));
   }
   auto log_room = wal_->try_reserve(log_bytes);
   if (!log_room) {
+    cut_early();
     return fail(Code::limit, fmt::format("the write-ahead log is full ({} bytes); try again later",
                                          wal_->budget().bytes_max()));
   }
   return Room{std::move(*head), std::move(*log_room)};
 }
 
+// The cut thread asks the head thread, which alone knows where the generation ends.
+void Store::cut_early() {
+  if (!short_of_room_.exchange(true)) cut_wanted_.notify_one();
+}
+
 void Store::append(Append append) {
   append.record.room = std::move(append.room.log);
   Durable durable{.tenant = append.record.tenant,
                   .batch = std::move(append.batch),
+                  .log_bytes = record_bytes(append.record),
                   .body_hash = append.record.body_hash,
                   .receive_time_ns = append.record.receive_time_ns,
                   .room = std::move(append.room.head),
@@ -127,19 +85,33 @@ void Store::append(Append append) {
                [this, durable = std::move(durable)](Result<Lsn> lsn) mutable {
                  if (!lsn) {
                    durable.done(std::unexpected(std::move(lsn).error()));
-                 } else if (!durable_.push(std::move(durable))) {
+                   return;
+                 }
+                 durable.lsn = *lsn;
+                 if (!durable_.push(std::move(durable))) {
                    // A refused push moves nothing. NOLINTNEXTLINE(bugprone-use-after-move)
                    durable.done(fail(Code::unavailable, "the store is stopping"));
                  }
                });
 }
 
+// ---------------------------------------------------------------------------- the head thread
+
 void Store::run_head() {
   name_thread("head");
   while (auto durable = durable_.pop()) {
+    if (durable->batch == nullptr) {
+      turn_over_if_due(durable->short_of_room);
+      continue;
+    }
     const Batch& batch = *durable->batch;
-    const Head::Appended appended =
-        append_to_head(durable->tenant, batch, durable->receive_time_ns);
+    const Arrival arrival{.tenant = durable->tenant,
+                          .batch = batch,
+                          .lsn = durable->lsn,
+                          .log_bytes = durable->log_bytes,
+                          .received_ns = durable->receive_time_ns};
+    if (is_full(arrival)) turn_over(arrival.lsn);
+    const Head::Appended appended = append_to_head(arrival);
     recent_.insert(durable->body_hash, durable->receive_time_ns,
                    {batch.rejected_trace_ids, batch.rejected_span_ids});
     durable->room.release();
@@ -147,58 +119,98 @@ void Store::run_head() {
   }
 }
 
-Head::Appended Store::append_to_head(const std::string& tenant_name, const Batch& batch,
-                                     int64_t received_ns) {
-  Tenant& owner = tenant(tenant_name);
-  const int64_t before = owner.head->bytes();
-  const Head::Appended appended = owner.head->append(batch, received_ns);
-  head_room_.grow(owner.head->bytes() - before);
-  owner.traces_created->Increment(appended.new_traces);
-  owner.bytes_received->Increment(static_cast<double>(batch.body.size()));
-  if (appended.repeats > 0) repeats_.Increment(appended.repeats);
+// The generation that is appended to is this thread's; others look at it under the mutex, for which
+// heads it has.
+Head::Appended Store::append_to_head(const Arrival& arrival) {
+  Generation& generation = *active_;
+  Head& head = head_of(arrival.tenant);
+  const int64_t before = head.bytes();
+  const Head::Appended appended = head.append(arrival.batch, arrival.received_ns);
+  generation.room.grow(head.bytes() - before);
+  if (generation.spans == 0) generation.began_ns = arrival.received_ns;
+  generation.spans += appended.spans;
+  generation.log_bytes += arrival.log_bytes;
+  appended_end_ = arrival.lsn + arrival.log_bytes;
+  metrics_.count_append(arrival.tenant, appended.new_traces, arrival.batch.body.size());
+  if (appended.repeats > 0) metrics_.repeats.Increment(appended.repeats);
   return appended;
 }
 
-// Called by the head thread (and replay) alone, so that a tenant found here stays as it is.
-Store::Tenant& Store::tenant(const std::string& name) {
+Head& Store::head_of(const std::string& tenant) {
+  const auto found = active_->heads.find(tenant);
+  if (found != active_->heads.end()) return *found->second;
+  auto head = std::make_unique<Head>();
+  active_->room.grow(head->bytes());
   const std::lock_guard lock(mutex_);
-  Tenant& found = tenants_[name];
-  if (found.head == nullptr) {
-    const Labels labels{{"tenant", name}};
-    found.live_traces =
-        &metrics_.gauge("tempo_ingester_live_traces", "Traces in the head.", labels);
-    found.live_bytes =
-        &metrics_.gauge("tempo_ingester_live_trace_bytes", "Memory of the head.", labels);
-    found.traces_created =
-        &metrics_.counter("tempo_ingester_traces_created_total", "Traces begun in a head.", labels);
-    found.bytes_received = &metrics_.counter("tempo_ingester_bytes_received_total",
-                                             "Bytes of OTLP appended to the head.",
-                                             {{"tenant", name}, {"data_type", "trace"}});
-    found.head = std::make_shared<Head>();
-    head_room_.grow(found.head->bytes());
-  }
-  return found;
+  return *active_->heads.emplace(tenant, std::move(head)).first->second;
 }
+
+// Whether the next batch belongs to a generation of its own. (Age is looked at between batches.)
+bool Store::is_full(const Arrival& next) const {
+  const Generation& generation = *active_;
+  if (generation.spans == 0) return false;
+  const Head* head = generation.find(next.tenant);
+  const bool no_rows = head != nullptr && next.batch.spans.size() > Head::kRowsMax - head->rows();
+  return no_rows || generation.room.bytes() >= options_.generation_bytes_max ||
+         generation.log_bytes >= static_cast<uint64_t>(options_.wal.bytes_max) / 2;
+}
+
+void Store::turn_over_if_due(bool short_of_room) {
+  const Generation& generation = *active_;
+  if (generation.spans == 0) return;
+  const bool is_old = clock_.unix_ns() - generation.began_ns >= options_.generation_age_max_ns;
+  // A cut of little would not make the room that is missing, but a block too many.
+  const bool is_worth_it =
+      generation.room.bytes() >= options_.generation_bytes_max / 4 ||
+      generation.log_bytes >= static_cast<uint64_t>(options_.wal.bytes_max) / 8;
+  if (is_old || (short_of_room && is_worth_it)) turn_over(appended_end_);
+}
+
+void Store::turn_over(Lsn end) {
+  auto next = std::make_shared<Generation>();
+  next->from = end;
+  next->room = head_budget_.reserve_always(0);
+  log::info("head block cut. enqueueing flush op", {{"spans", active_->spans.load()},
+                                                    {"head_bytes", active_->room.bytes()},
+                                                    {"log_bytes", active_->log_bytes},
+                                                    {"end", end}});
+  const std::lock_guard lock(mutex_);
+  active_->end = end;
+  frozen_.push_back(std::exchange(active_, std::move(next)));
+  cut_wanted_.notify_one();
+}
+
+// ---------------------------------------------------------------------------- readers
 
 bool Store::has_head(const std::string& tenant) const {
   const std::lock_guard lock(mutex_);
-  return tenants_.contains(tenant);
+  return active_->find(tenant) != nullptr;
 }
 
 Snapshot Store::snapshot(const std::string& tenant) const {
   Snapshot out;
+  if (options_.retention_ns > 0) out.received_after_ns = clock_.unix_ns() - options_.retention_ns;
+  const auto add = [&](const std::shared_ptr<const Generation>& generation) {
+    const Head* head = generation->find(tenant);
+    if (head == nullptr) return;
+    out.parts.push_back(std::make_shared<HeadPart>(share(generation, head)));
+  };
   const std::lock_guard lock(mutex_);
-  const auto found = tenants_.find(tenant);
-  if (found != tenants_.end()) {
-    out.parts.push_back(std::make_shared<HeadPart>(found->second.head));
+  const auto found = blocks_->tenants.find(tenant);
+  if (found != blocks_->tenants.end()) {
+    out.damaged_parts = found->second.damaged;
+    out.parts.assign(found->second.blocks.begin(), found->second.blocks.end());
   }
+  for (const auto& generation : frozen_) add(generation);
+  add(active_);
   return out;
 }
 
 bool Store::has_tenant(const std::string& tenant) const {
   if (tenant == kSingleTenant) return true;
   const std::lock_guard lock(mutex_);
-  return tenants_.contains(tenant);
+  return blocks_->tenants.contains(tenant) || active_->find(tenant) != nullptr ||
+         std::ranges::any_of(frozen_, [&](const auto& g) { return g->find(tenant) != nullptr; });
 }
 
 void Store::stop() {
@@ -207,6 +219,43 @@ void Store::stop() {
   if (wal_ != nullptr) wal_->stop();
   durable_.close();
   if (head_thread_.joinable()) head_thread_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  cut_wanted_.notify_one();
+  if (cut_thread_.joinable()) cut_thread_.join();
+}
+
+void Store::update_gauges() {
+  metrics_.head_bytes.Set(static_cast<double>(head_budget_.used()));
+  metrics_.cache_bytes.Set(static_cast<double>(block_cache_.bytes()));
+  std::map<std::string, StoreMetrics::Stored> stored;
+  const auto add = [&](const Generation& generation) {
+    for (const auto& [name, head] : generation.heads) {
+      stored[name].live_traces += head->traces();
+      stored[name].live_bytes += static_cast<double>(head->bytes());
+    }
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    const Generation& oldest = frozen_.empty() ? *active_ : *frozen_.front();
+    metrics_.generation_age_seconds.Set(
+        oldest.spans == 0 ? 0 : static_cast<double>(clock_.unix_ns() - oldest.began_ns) / 1e9);
+    metrics_.cuts_waiting.Set(static_cast<double>(frozen_.size()));
+    for (const auto& generation : frozen_) add(*generation);
+    add(*active_);
+    for (const auto& [name, tenant] : blocks_->tenants) {
+      StoreMetrics::Stored& out = stored[name];
+      out.blocks = static_cast<double>(tenant.blocks.size() + tenant.damaged);
+      out.damaged_blocks = tenant.damaged;
+      for (const auto& block : tenant.blocks) {
+        out.block_bytes += static_cast<double>(block->summary().file_bytes);
+        out.block_spans += block->summary().rows;
+      }
+    }
+  }
+  metrics_.show(stored);
 }
 
 }  // namespace vivace

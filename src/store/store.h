@@ -1,26 +1,35 @@
-// The store: what was acked, durable in the log and visible in the heads.
+// The store: what was acked, durable and visible, in heads and blocks.
 //
-//   auto store = TRY(Store::open(storage, options, clock, metrics));   // takes the folder's lock
-//   TRY(store->recover());                                             // replay; then it takes
-//   spans
+//   auto store = TRY(Store::open(storage, options, clock, metrics));  // takes the folders' locks
+//   TRY(store->recover());                                            // block list, then the log
 //
-//   if (auto known = store->acked_before(hash)) ...                    // the same bytes again
-//   auto room = TRY(store->admit(tenant, *batch, wal_bytes));          // Code::limit: try again
-//   later store->append({record, batch, room, done});                        // done: durable and
+//   if (auto known = store->acked_before(hash)) ...                   // the same bytes again
+//   auto room = TRY(store->admit(tenant, *batch, wal_bytes));         // Code::limit: try again
+//   later store->append({record, batch, room, done});                       // done: durable and
 //   visible
 //
-//   auto snapshot = store->snapshot(tenant);                           // for one question
+//   auto snapshot = store->snapshot(tenant);                          // for one question
 //
 // The road of a batch: admission reserves room in the head and the log; the log thread makes the
 // record durable; the head thread appends the batch in log order and publishes it whole; then comes
 // `done`. So what a query shows is durable, and what was acked is shown. After `admit` nothing but
 // a failing disk can refuse a batch.
 //
-// `admit`, `append`, `acked_before`, `snapshot`: any thread. `done` runs on the head thread (on the
-// log thread after a failure) and must not block.
+// The road of a generation (generation.h): when its heads or its part of the log are large or old
+// enough, or memory is short, the head thread freezes it and begins the next; the cut thread writes
+// its blocks, commits them to the block list, swaps them for the frozen heads in one step that no
+// reader can see half of, and gives the log back. A cut that fails is tried again until it
+// succeeds; meanwhile everything stays where it is, and admission refuses what no longer fits. The
+// cut thread also removes blocks that are past retention; readers do not see what is past it from
+// that moment on.
+//
+// `admit`, `append`, `acked_before`, `snapshot`, `has_tenant`: any thread. `done` runs on the head
+// thread (on the log thread after a failure) and must not block.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,17 +41,27 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/queue.h"
+#include "block/block.h"
 #include "head/head.h"
 #include "model/batch.h"
+#include "store/block_folder.h"
+#include "store/generation.h"
 #include "store/recent_bodies.h"
 #include "store/snapshot.h"
+#include "store/store_metrics.h"
 #include "wal/wal.h"
 
 namespace vivace {
 
 struct StoreOptions {
   WalOptions wal;
-  int64_t head_bytes_max = 160 << 20;  // of all tenants' heads
+  std::string blocks_folder;
+  int64_t head_bytes_max = 160 << 20;       // of all heads, frozen ones too
+  int64_t generation_bytes_max = 64 << 20;  // of the heads of one generation
+  int64_t generation_age_max_ns = 1'800'000'000'000;
+  int64_t retention_ns = 336LL * 3600 * 1'000'000'000;  // 0: for ever
+  int64_t block_cache_bytes_max = 32 << 20;
+  int check_period_ms = 1000;  // how often age and retention are looked at
 };
 
 class Store {
@@ -53,10 +72,12 @@ class Store {
 
   struct Recovered {
     ReplayReport log;
-    uint64_t spans = 0;
-    uint64_t undecodable = 0;  // records that are whole, but make no batch
+    uint64_t blocks = 0;
+    uint64_t spans = 0;        // from the log
+    uint64_t undecodable = 0;  // records that are whole, but make no batch; they are set aside
   };
-  // Builds the heads from the log, then starts the threads. Once, before anything else.
+  // Opens the blocks, builds the heads from the log, then starts the threads. Memory is bounded:
+  // when the heads are full they are cut, as always. Once, before anything else.
   Result<Recovered> recover();
 
   std::optional<RecentBodies::Answer> acked_before(const Hash128& body) const {
@@ -79,51 +100,83 @@ class Store {
   void append(Append append);
 
   Snapshot snapshot(const std::string& tenant) const;
-  // Whether anything was ever stored for it; true for the tenant of an instance without tenants.
+  // Whether anything is stored for it; true for the tenant of an instance without tenants.
   bool has_tenant(const std::string& tenant) const;
 
-  // Finishes what was appended, syncs, ends the threads. Idempotent.
+  // Finishes what was appended, syncs, ends the threads. What is in heads stays in the log.
+  // Idempotent.
   void stop();
 
  private:
-  struct Durable {  // a batch on its way from the log to the head
-    std::string tenant;
-    std::unique_ptr<Batch> batch;
-    Hash128 body_hash;
+  struct Durable {  // a batch on its way from the log to the head; without one: is a cut due?
+    std::string tenant = {};
+    std::unique_ptr<Batch> batch = nullptr;
+    Lsn lsn = 0;
+    uint64_t log_bytes = 0;
+    Hash128 body_hash = {};
     int64_t receive_time_ns = 0;
-    Reservation room;
-    std::move_only_function<void(Result<Head::Appended>)> done;
-  };
-  struct Tenant {
-    std::shared_ptr<Head> head;
-    Gauge* live_traces = nullptr;
-    Gauge* live_bytes = nullptr;
-    Counter* traces_created = nullptr;
-    Counter* bytes_received = nullptr;
+    Reservation room = {};
+    std::move_only_function<void(Result<Head::Appended>)> done = {};
+    bool short_of_room = false;  // without a batch: whether something was refused
   };
 
-  Store(const StoreOptions& options, const Clock& clock, Metrics& metrics);
-  Result<void> replay_record(WalRecord record, Recovered& out);
-  Tenant& tenant(const std::string& name);
+  Store(Storage& storage, const StoreOptions& options, const Clock& clock, Metrics& metrics);
+
+  // Recovery; in store_recover.cc.
+  Result<void> replay_record(WalRecord record, Lsn lsn, Recovered& out);
+  void set_aside(const WalRecord& record, Lsn lsn);
+
+  void cut_early();
   bool has_head(const std::string& tenant) const;
-  Head::Appended append_to_head(const std::string& tenant_name, const Batch& batch,
-                                int64_t received_ns);
-  void run_head();
 
+  // The head thread; before it runs, replay.
+  struct Arrival {
+    const std::string& tenant;
+    const Batch& batch;
+    Lsn lsn;
+    uint64_t log_bytes;
+    int64_t received_ns;
+  };
+  void run_head();
+  Head::Appended append_to_head(const Arrival& arrival);
+  Head& head_of(const std::string& tenant);
+  bool is_full(const Arrival& next) const;
+  void turn_over_if_due(bool short_of_room);
+  void turn_over(Lsn end);
+
+  // The cut thread; in store_cut.cc.
+  void run_cut();
+  bool cut_oldest();
+  Result<void> cut(const Generation& generation);
+  Result<void> write_blocks(const Generation& generation);
+  void expire();
+  void update_gauges();
+
+  Storage& storage_;
+  const StoreOptions options_;
   const Clock& clock_;
-  Metrics& metrics_;
   Budget head_budget_;
-  Reservation head_room_;  // what the heads take now
+  BlockCache block_cache_;
   std::unique_ptr<Wal> wal_;
+  std::unique_ptr<BlockFolder> folder_;  // the cut thread's
   RecentBodies recent_;
 
-  mutable std::mutex mutex_;               // guards tenants_, whose heads the head thread fills
-  std::map<std::string, Tenant> tenants_;  // nodes never move
+  mutable std::mutex mutex_;  // guards the next five
+  std::shared_ptr<Generation> active_;
+  std::deque<std::shared_ptr<const Generation>> frozen_;  // oldest first
+  std::shared_ptr<const BlockSet> blocks_ = std::make_shared<BlockSet>();
+  std::condition_variable cut_wanted_;
+  bool stopping_ = false;
+
+  std::atomic<bool> short_of_room_{false};       // something was refused: cut early
+  Lsn appended_end_ = 0;                         // the head thread's: where its last record ends
+  std::vector<std::shared_ptr<Block>> written_;  // the cut thread's: of a cut not yet committed
 
   Queue<Durable> durable_;
   std::thread head_thread_;
+  std::thread cut_thread_;
   bool stopped_ = false;
-  Counter& repeats_;
+  StoreMetrics metrics_;  // last: its gauges read what stands above
 };
 
 }  // namespace vivace

@@ -27,6 +27,7 @@ namespace vivace {
 
 struct ProgramOptions {
   StoreOptions store = {.wal = {.folder = "/disk/wal", .segment_bytes = 64 << 10},
+                        .blocks_folder = "/disk/blocks",
                         .head_bytes_max = 256 << 20};
   IngestOptions ingest = {};
 };

@@ -22,8 +22,9 @@ namespace vivace {
 class TestStore {
  public:
   TestStore() {
-    auto store =
-        Store::open(disk_, {.wal = {.folder = "/wal", .segment_bytes = 4 << 20}}, clock_, metrics_);
+    auto store = Store::open(
+        disk_, {.wal = {.folder = "/wal", .segment_bytes = 4 << 20}, .blocks_folder = "/blocks"},
+        clock_, metrics_);
     ASSERT(store);
     store_ = std::move(*store);
     ASSERT(store_->recover());

@@ -1,0 +1,213 @@
+// What the list says is what there is; everything here keeps the two together.
+#include "store/block_folder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "model/tenant.h"
+
+namespace vivace {
+namespace {
+
+constexpr std::string_view kSuffix = ".block";
+constexpr size_t kDigits = 16;
+
+// The number in the name of a block's file; files with other names are not ours.
+std::optional<uint64_t> number_of(std::string_view name) {
+  if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
+  uint64_t number = 0;
+  const auto [end, failed] = std::from_chars(name.data(), name.data() + kDigits, number, 16);
+  if (failed != std::errc() || end != name.data() + kDigits) return std::nullopt;
+  return number;
+}
+
+struct BlockFile {
+  std::string tenant;
+  uint64_t number = 0;
+};
+
+Result<std::vector<BlockFile>> find_files(Storage& storage, const std::string& folder) {
+  std::vector<BlockFile> out;
+  for (const std::string& tenant : TRY(storage.list(folder))) {
+    if (!is_valid_tenant(tenant) || tenant.starts_with("blocks.list") || tenant == "LOCK") continue;
+    const auto names = storage.list(folder + "/" + tenant);
+    if (!names) continue;  // a file
+    for (const std::string& name : *names) {
+      if (const auto number = number_of(name)) out.push_back({tenant, *number});
+    }
+  }
+  return out;
+}
+
+ListedBlock listed(const Block& block) {
+  return {.number = block.identity().number,
+          .tenant = block.identity().tenant,
+          .bytes = block.summary().file_bytes,
+          .rows = block.summary().rows,
+          .received_max_ns = block.summary().received_max_ns};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockFolder>> BlockFolder::open(Storage& storage, const std::string& folder,
+                                                       BlockCache& cache) {
+  std::unique_ptr<BlockFolder> out(new BlockFolder(storage, folder, cache));
+  CHECK_OK(storage.make_folders(folder));
+  out->lock_ = TRY(storage.lock(folder));
+  CHECK_OK(out->load_list());
+  CHECK_OK(out->open_listed());
+  CHECK_OK(out->sweep());
+  out->publish();
+  return out;
+}
+
+std::string BlockFolder::path_of(const std::string& tenant, uint64_t number) const {
+  return fmt::format("{}/{}/{:016x}{}", folder_, tenant, number, kSuffix);
+}
+
+Result<void> BlockFolder::load_list() {
+  auto list = read_block_list(storage_, folder_);
+  if (list) {
+    list_ = std::move(*list);
+    next_number_ = list_.next_number;
+    return {};
+  }
+  if (list.error().code == Code::corrupt) {
+    log::error("the block list is damaged; it is kept as blocks.list.damaged and made anew",
+               {{"err", list.error().message}});
+    CHECK_OK(storage_.rename(folder_ + "/blocks.list", folder_ + "/blocks.list.damaged"));
+    return rebuild_list();
+  }
+  if (list.error().code == Code::not_found) return rebuild_list();
+  return std::unexpected(std::move(list).error());
+}
+
+// All blocks whose footers can be read, and the whole log again: spans of the log that are in a
+// block already are known by their ids. A list is written even when there is nothing to name: where
+// there is none, blocks cannot be leftovers.
+Result<void> BlockFolder::rebuild_list() {
+  BlockList list;
+  for (const BlockFile& file : TRY(find_files(storage_, folder_))) {
+    const std::string path = path_of(file.tenant, file.number);
+    list.next_number = std::max(list.next_number, file.number + 1);
+    auto block = Block::open(storage_, path, cache_);
+    if (block && (*block)->identity().number == file.number &&
+        (*block)->identity().tenant == file.tenant) {
+      list.blocks.push_back(listed(**block));
+      continue;
+    }
+    if (!block && block.error().code != Code::corrupt) return std::unexpected(block.error());
+    log::error("a block without a list cannot be read; it is kept as .damaged", {{"path", path}});
+    CHECK_OK(storage_.rename(path, path + ".damaged"));
+  }
+  std::ranges::sort(list.blocks, {}, &ListedBlock::number);
+  if (!list.blocks.empty()) {
+    log::warn("the block list was made anew from the blocks", {{"blocks", list.blocks.size()}});
+  }
+  next_number_ = list.next_number;
+  return write_list(std::move(list));
+}
+
+Result<void> BlockFolder::open_listed() {
+  for (const ListedBlock& block : list_.blocks) {
+    const std::string path = path_of(block.tenant, block.number);
+    auto opened = Block::open(storage_, path, cache_);
+    if (!opened) {
+      if (opened.error().code == Code::unimplemented) return std::unexpected(opened.error());
+      log::error("a block cannot be opened; answers without it are partial",
+                 {{"path", path}, {"err", opened.error().message}});
+    }
+    live_[block.number] = {block, opened ? std::move(*opened) : nullptr};
+  }
+  return {};
+}
+
+Result<void> BlockFolder::sweep() {
+  for (const BlockFile& file : TRY(find_files(storage_, folder_))) {
+    if (live_.contains(file.number)) continue;
+    const std::string path = path_of(file.tenant, file.number);
+    log::info("removing a block that was never committed", {{"path", path}});
+    CHECK_OK(storage_.remove(path));
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Block>> BlockFolder::write(const std::string& tenant, Lsn from, Lsn end,
+                                                  const Part& source) {
+  const BlockIdentity identity{
+      .tenant = tenant, .number = next_number_, .log_from = from, .log_end = end, .replaces = {}};
+  ++next_number_;
+  const std::string path = path_of(tenant, identity.number);
+  const std::string tenant_folder = folder_ + "/" + tenant;
+  CHECK_OK(storage_.make_folders(tenant_folder));
+  auto written = write_block(storage_, path, identity, source);
+  auto synced = written ? storage_.sync_directory(tenant_folder)
+                        : Result<void>(std::unexpected(written.error()));
+  if (synced) synced = storage_.sync_directory(folder_);
+  auto block = synced ? Block::open(storage_, path, cache_)
+                      : Result<std::shared_ptr<Block>>(std::unexpected(synced.error()));
+  if (!block) (void)storage_.remove(path);  // if this fails too, the next start does it
+  return block;
+}
+
+void BlockFolder::discard(Block& block) { block.remove_when_unused(); }
+
+Result<void> BlockFolder::commit(const std::vector<std::shared_ptr<Block>>& added,
+                                 Lsn replay_from) {
+  BlockList list = list_;
+  list.replay_from = replay_from;
+  for (const auto& block : added) list.blocks.push_back(listed(*block));
+  CHECK_OK(write_list(std::move(list)));
+  for (const auto& block : added) live_[block->identity().number] = {listed(*block), block};
+  publish();
+  return {};
+}
+
+Result<size_t> BlockFolder::expire(int64_t received_ns) {
+  BlockList list = list_;
+  const auto expired = std::erase_if(
+      list.blocks, [&](const ListedBlock& block) { return block.received_max_ns < received_ns; });
+  if (expired == 0) return size_t{0};
+  CHECK_OK(write_list(std::move(list)));
+  for (auto at = live_.begin(); at != live_.end();) {
+    const Live& live = at->second;
+    if (live.listed.received_max_ns >= received_ns) {
+      ++at;
+      continue;
+    }
+    if (live.block != nullptr) {
+      live.block->remove_when_unused();
+    } else {
+      (void)storage_.remove(path_of(live.listed.tenant, live.listed.number));
+    }
+    at = live_.erase(at);
+  }
+  publish();
+  return static_cast<size_t>(expired);
+}
+
+Result<void> BlockFolder::write_list(BlockList list) {
+  list.next_number = next_number_;
+  CHECK_OK(write_block_list(storage_, folder_, list));
+  list_ = std::move(list);
+  return {};
+}
+
+void BlockFolder::publish() {
+  auto set = std::make_shared<BlockSet>();
+  for (const auto& [number, live] : live_) {
+    BlockSet::Tenant& tenant = set->tenants[live.listed.tenant];
+    if (live.block != nullptr) {
+      tenant.blocks.push_back(live.block);
+    } else {
+      ++tenant.damaged;
+    }
+  }
+  blocks_ = std::move(set);
+}
+
+}  // namespace vivace

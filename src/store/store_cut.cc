@@ -1,0 +1,128 @@
+// The cut thread: frozen generations become blocks, blocks past retention go.
+//
+// A cut has two steps. Blocks are written first, all tenants'; if that fails, they are removed and
+// written again later. Then they are committed; if that fails, nobody knows which list is on the
+// disk, so the same commit is repeated until it succeeds. The log is given back after that (in
+// replay: after all of it).
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+#include "base/workers.h"
+#include "head/head_part.h"
+#include "store/store.h"
+
+namespace vivace {
+namespace {
+
+constexpr int kRetryPeriodsMax = 30;
+
+}  // namespace
+
+void Store::run_cut() {
+  name_thread("cut");
+  const std::chrono::milliseconds period(options_.check_period_ms);
+  int retry_periods = 1;
+  int wait_periods = 0;  // after a failed cut
+  while (true) {
+    bool is_waiting = false;
+    {
+      std::unique_lock lock(mutex_);
+      const bool woken = cut_wanted_.wait_for(lock, period, [&] {
+        return stopping_ || (frozen_.empty() ? short_of_room_.load() : wait_periods == 0);
+      });
+      if (stopping_) return;
+      if (!woken) wait_periods = std::max(0, wait_periods - 1);
+      is_waiting = !frozen_.empty() && wait_periods == 0;
+    }
+    // Whether a generation is due is the head thread's to say; a full queue keeps it busy anyway.
+    (void)durable_.try_push({.short_of_room = short_of_room_.exchange(false)});
+    if (is_waiting) {
+      const bool done = cut_oldest();
+      if (done) wal_->release(folder_->replay_from());
+      wait_periods = done ? 0 : retry_periods;
+      retry_periods = done ? 1 : std::min(2 * retry_periods, kRetryPeriodsMax);
+    }
+    if (written_.empty()) expire();
+  }
+}
+
+// False when it has to be tried again.
+bool Store::cut_oldest() {
+  std::shared_ptr<const Generation> oldest;
+  {
+    const std::lock_guard lock(mutex_);
+    oldest = frozen_.front();
+  }
+  const int64_t began_ns = clock_.steady_ns();
+  const auto done = cut(*oldest);
+  if (!done) {
+    metrics_.failed_flushes.Increment();
+    metrics_.flush_retries.Increment();
+    log::error("heads could not be made into blocks; trying again",
+               {{"err", done.error().message}});
+    return false;
+  }
+  metrics_.flush_seconds.Observe(static_cast<double>(clock_.steady_ns() - began_ns) / 1e9);
+  metrics_.heads_cleared.Increment();
+  return true;
+}
+
+Result<void> Store::cut(const Generation& generation) {
+  CHECK_OK(write_blocks(generation));
+  CHECK_OK(folder_->commit(written_, generation.end));
+  for (const auto& block : written_) {
+    const BlockSummary& summary = block->summary();
+    metrics_.blocks_flushed.Increment();
+    metrics_.flush_bytes.Observe(static_cast<double>(summary.file_bytes));
+    log::info("block completed", {{"tenant", block->identity().tenant},
+                                  {"block", block->identity().number},
+                                  {"spans", summary.rows},
+                                  {"traces", summary.traces},
+                                  {"bytes", summary.file_bytes}});
+  }
+  written_.clear();
+  std::shared_ptr<const Generation> done;  // its memory goes after the lock
+  {
+    const std::lock_guard lock(mutex_);
+    blocks_ = folder_->blocks();
+    done = std::move(frozen_.front());
+    frozen_.pop_front();
+  }
+  return {};
+}
+
+// Leaves them in written_, where those of a cut whose commit failed are already.
+Result<void> Store::write_blocks(const Generation& generation) {
+  if (!written_.empty()) return {};
+  for (const auto& [tenant, head] : generation.heads) {
+    if (head->rows() == 0) continue;
+    // The caller keeps the generation.
+    const HeadPart source(std::shared_ptr<const Head>(std::shared_ptr<void>(), head.get()));
+    auto block = folder_->write(tenant, generation.from, generation.end, source);
+    if (!block) {
+      for (const auto& other : written_) folder_->discard(*other);
+      written_.clear();
+      return std::unexpected(std::move(block).error());
+    }
+    written_.push_back(std::move(*block));
+  }
+  return {};
+}
+
+void Store::expire() {
+  if (options_.retention_ns <= 0) return;
+  const auto expired = folder_->expire(clock_.unix_ns() - options_.retention_ns);
+  if (!expired) {
+    metrics_.expire_errors.Increment();
+    log::error("blocks past retention could not be removed", {{"err", expired.error().message}});
+    return;
+  }
+  if (*expired == 0) return;
+  log::info("blocks past retention removed", {{"blocks", *expired}});
+  metrics_.expired.Increment(static_cast<double>(*expired));
+  const std::lock_guard lock(mutex_);
+  blocks_ = folder_->blocks();
+}
+
+}  // namespace vivace

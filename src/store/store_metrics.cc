@@ -1,0 +1,85 @@
+// Names and help texts, and nothing else.
+#include "store/store_metrics.h"
+
+namespace vivace {
+
+StoreMetrics::StoreMetrics(Metrics& registry)
+    : head_bytes(
+          registry.gauge("vivace_head_bytes", "Memory of the heads, with what is on its way.")),
+      head_bytes_max(registry.gauge("vivace_head_bytes_max", "Limit of vivace_head_bytes.")),
+      generation_age_seconds(registry.gauge("vivace_generation_age_seconds",
+                                            "Age of the oldest span that is in no block.")),
+      cache_bytes(registry.gauge("vivace_block_cache_bytes", "Sections of blocks in memory.")),
+      cuts_waiting(registry.gauge("tempo_ingester_flush_queue_length",
+                                  "Frozen heads that are not yet blocks.")),
+      repeats(registry.counter("vivace_repeated_spans_total",
+                               "Spans that had been stored before and were dropped.")),
+      blocks_flushed(registry.counter("tempo_ingester_blocks_flushed_total", "Blocks written.")),
+      heads_cleared(registry.counter("tempo_ingester_blocks_cleared_total",
+                                     "Heads that became blocks and were dropped.")),
+      failed_flushes(registry.counter("tempo_ingester_failed_flushes_total",
+                                      "Attempts to turn heads into blocks that failed.")),
+      flush_retries(registry.counter("tempo_ingester_flush_retries_total",
+                                     "Attempts to turn heads into blocks after a failed one.")),
+      flush_seconds(registry.histogram("tempo_ingester_flush_duration_seconds",
+                                       "Time to turn heads into blocks.",
+                                       {0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512})),
+      flush_bytes(registry.histogram("tempo_ingester_flush_size_bytes", "Size of written blocks.",
+                                     {1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20})),
+      expired(registry.counter("tempodb_retention_deleted_total",
+                               "Blocks removed because they were past retention.")),
+      expire_errors(registry.counter("tempodb_retention_errors_total",
+                                     "Failed attempts to remove blocks past retention.")),
+      registry_(registry) {}
+
+StoreMetrics::Tenant& StoreMetrics::tenant(const std::string& name) {
+  const auto found = tenants_.find(name);
+  if (found != tenants_.end()) return found->second;
+  const Labels of{{"tenant", name}};
+  const auto gauge = [&](const char* metric, const char* help, const Labels& labels) -> Gauge& {
+    return registry_.gauge(metric, help, labels);
+  };
+  const Tenant made{
+      .live_traces = gauge("tempo_ingester_live_traces", "Traces in heads.", of),
+      .live_bytes = gauge("tempo_ingester_live_trace_bytes", "Memory of heads.", of),
+      .blocks = gauge("tempodb_blocklist_length", "Blocks.", of),
+      .block_bytes = gauge("tempodb_backend_bytes_total", "Bytes of blocks.",
+                           {{"tenant", name}, {"status", "live"}}),
+      .block_spans = gauge("vivace_block_spans", "Spans in blocks.", of),
+      .damaged_blocks = gauge("vivace_damaged_blocks", "Blocks that cannot be opened.", of),
+      .traces_created =
+          registry_.counter("tempo_ingester_traces_created_total", "Traces begun in a head.", of),
+      .bytes_received = registry_.counter("tempo_ingester_bytes_received_total",
+                                          "Bytes of OTLP appended to heads.",
+                                          {{"tenant", name}, {"data_type", "trace"}})};
+  return tenants_.emplace(name, made).first->second;
+}
+
+void StoreMetrics::show(const std::map<std::string, Stored>& stored) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, values] : stored) tenant(name);
+  for (auto& [name, tenant] : tenants_) {
+    const auto found = stored.find(name);
+    const Stored values = found == stored.end() ? Stored() : found->second;
+    tenant.live_traces.Set(values.live_traces);
+    tenant.live_bytes.Set(values.live_bytes);
+    tenant.blocks.Set(values.blocks);
+    tenant.block_bytes.Set(values.block_bytes);
+    tenant.block_spans.Set(values.block_spans);
+    tenant.damaged_blocks.Set(values.damaged_blocks);
+  }
+}
+
+void StoreMetrics::count_append(const std::string& name, uint32_t new_traces, size_t body_bytes) {
+  const std::lock_guard lock(mutex_);
+  Tenant& owner = tenant(name);
+  owner.traces_created.Increment(new_traces);
+  owner.bytes_received.Increment(static_cast<double>(body_bytes));
+}
+
+Counter& StoreMetrics::replay_errors(const std::string& tenant) {
+  return registry_.counter("tempo_ingester_replay_errors_total",
+                           "Log records that could not be replayed.", {{"tenant", tenant}});
+}
+
+}  // namespace vivace

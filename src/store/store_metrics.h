@@ -1,0 +1,65 @@
+// What the store tells /metrics; the names are those that Tempo's dashboards and alerts know, with
+// ours beside them. Counters and gauges may be touched from any thread.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "base/metrics.h"
+
+namespace vivace {
+
+class StoreMetrics {
+ public:
+  explicit StoreMetrics(Metrics& registry);
+
+  // Of a tenant, when somebody looks.
+  struct Stored {
+    double live_traces = 0;
+    double live_bytes = 0;
+    double blocks = 0;
+    double block_bytes = 0;
+    double block_spans = 0;
+    double damaged_blocks = 0;
+  };
+  // Sets the gauges of every tenant that was ever seen; of those not named here, to 0.
+  void show(const std::map<std::string, Stored>& stored);
+
+  void count_append(const std::string& tenant, uint32_t new_traces, size_t body_bytes);
+  Counter& replay_errors(const std::string& tenant);
+
+  Gauge& head_bytes;
+  Gauge& head_bytes_max;
+  Gauge& generation_age_seconds;
+  Gauge& cache_bytes;
+  Gauge& cuts_waiting;
+  Counter& repeats;
+  Counter& blocks_flushed;
+  Counter& heads_cleared;
+  Counter& failed_flushes;
+  Counter& flush_retries;
+  Histogram& flush_seconds;
+  Histogram& flush_bytes;
+  Counter& expired;
+  Counter& expire_errors;
+
+ private:
+  struct Tenant {
+    Gauge& live_traces;
+    Gauge& live_bytes;
+    Gauge& blocks;
+    Gauge& block_bytes;
+    Gauge& block_spans;
+    Gauge& damaged_blocks;
+    Counter& traces_created;
+    Counter& bytes_received;
+  };
+  Tenant& tenant(const std::string& name);  // takes the mutex as held
+
+  Metrics& registry_;
+  std::mutex mutex_;  // guards tenants_
+  std::map<std::string, Tenant> tenants_;
+};
+
+}  // namespace vivace

@@ -1,0 +1,87 @@
+// The start: the block list and its blocks, then the log from the replay point on, through the same
+// heads and the same cut as ever. No other thread runs meanwhile.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "decode/otlp.h"
+#include "store/store.h"
+
+namespace vivace {
+namespace {
+
+constexpr size_t kReplayBodyBytesMax = 1 << 30;  // whatever limit let the body in
+
+}  // namespace
+
+Result<Store::Recovered> Store::recover() {
+  Recovered out;
+  const Lsn from = folder_->replay_from();
+  blocks_ = folder_->blocks();
+  out.blocks = folder_->list().blocks.size();
+  active_->from = appended_end_ = from;
+  log::info("beginning wal replay", {{"blocks", out.blocks}, {"from", from}});
+  out.log = TRY(wal_->replay(
+      from, [&](WalRecord record, Lsn lsn) { return replay_record(std::move(record), lsn, out); }));
+  log::info("wal replay complete", {{"segments", out.log.segments},
+                                    {"records", out.log.records},
+                                    {"spans", out.spans},
+                                    {"damaged_bytes", out.log.damaged_bytes}});
+  wal_->release(folder_->replay_from());
+  wal_->start();
+  head_thread_ = std::thread([this] { run_head(); });
+  cut_thread_ = std::thread([this] { run_cut(); });
+  return out;
+}
+
+Result<void> Store::replay_record(WalRecord record, Lsn lsn, Recovered& out) {
+  if (record.decoder_version != kDecoderOtlpProtobuf) {
+    return fail(Code::unimplemented,
+                fmt::format("the log holds bodies for decoder {}, which this version does not have",
+                            record.decoder_version));
+  }
+  const DecodeOptions options{.attribute_bytes_max = record.attribute_bytes_max,
+                              .verdict = record.rejected};
+  auto batch = decode_received(static_cast<ContentEncoding>(record.encoding), record.body,
+                               kReplayBodyBytesMax, options);
+  if (!batch) {
+    ++out.undecodable;
+    metrics_.replay_errors(record.tenant).Increment();
+    log::error("wal record makes no batch", {{"lsn", lsn}, {"err", batch.error().message}});
+    set_aside(record, lsn);
+    return {};
+  }
+  const Arrival arrival{.tenant = record.tenant,
+                        .batch = **batch,
+                        .lsn = lsn,
+                        .log_bytes = record_bytes(record),
+                        .received_ns = record.receive_time_ns};
+  if (is_full(arrival)) {
+    turn_over(lsn);
+    while (!frozen_.empty() && cut_oldest()) {  // what fails now, the cut thread tries again
+    }
+  }
+  out.spans += append_to_head(arrival).spans;
+  recent_.insert(record.body_hash, record.receive_time_ns,
+                 {(*batch)->rejected_trace_ids, (*batch)->rejected_span_ids});
+  return {};
+}
+
+// The log is going to be overwritten; what was acked and cannot be read by this version is kept.
+void Store::set_aside(const WalRecord& record, Lsn lsn) {
+  const std::string path = fmt::format("{}/undecodable-{:016x}", options_.blocks_folder, lsn);
+  const auto write = [&]() -> Result<void> {
+    const auto file = TRY(storage_.open(path, Storage::Open::create));
+    const std::string_view body = record.body;
+    CHECK_OK(file->write(0, {&body, 1}));
+    CHECK_OK(file->sync());
+    return storage_.sync_directory(options_.blocks_folder);
+  };
+  const auto written = write();
+  if (written) {
+    log::error("its body is kept", {{"path", path}});
+  } else {
+    log::error("its body could not be kept", {{"err", written.error().message}});
+  }
+}
+
+}  // namespace vivace
