@@ -1,9 +1,6 @@
 // Columns and shapes of a head's attributes. The writer translates each shape of a batch once into
-// a list of columns, then appends value by value. A reader goes the other way: from the row's shape
-// to its columns, and by binary search to the row's place in each.
+// a list of columns, then appends value by value. Readers (HeadPart) go the other way.
 #include "head/attribute_table.h"
-
-#include <algorithm>
 
 namespace vivace {
 namespace {
@@ -104,64 +101,6 @@ void AttributeTable::append_overflow(HeadMemory& memory, const BatchKey& key,
   overflows_.values.append(memory, is_text(value.type)
                                        ? overflows_.texts.intern(memory, value.text, attribute.hash)
                                        : value.bits);
-}
-
-AttributeView AttributeTable::read_overflow(uint32_t at) const {
-  AttributeView out;
-  out.key = overflows_.names[overflows_.keys[at]];
-  out.value.type = static_cast<ValueType>(overflows_.types[at]);
-  if (is_text(out.value.type)) {
-    out.value.text = overflows_.texts[static_cast<uint32_t>(overflows_.values[at])];
-  } else {
-    out.value.bits = overflows_.values[at];
-  }
-  return out;
-}
-
-void AttributeTable::read(uint32_t row, std::vector<AttributeView>& out) const {
-  out.clear();
-  uint32_t node = owner_shapes_[row];
-  if (node == 0) return;
-  const uint32_t count = shapes_[node].depth;
-  thread_local std::vector<uint32_t> columns;
-  columns.resize(count);
-  for (uint32_t left = count; left > 0; --left, node = shapes_[node].parent) {
-    columns[left - 1] = shapes_[node].column;
-  }
-  struct Repeated {
-    uint32_t column;
-    uint32_t next;
-  };
-  std::vector<Repeated> repeated;  // keys that this owner has twice: where their next value lies
-  uint32_t overflow = UINT32_MAX;
-  out.reserve(count);
-  for (const uint32_t number : columns) {
-    if (number == kOverflowColumn) {
-      if (overflow == UINT32_MAX)
-        overflow = lower_bound(overflows_.rows, overflows_.rows.size(), row);
-      out.push_back(read_overflow(overflow++));
-      continue;
-    }
-    const AttributeColumn& column = *columns_[number];
-    const uint32_t size = column.rows.size();
-    uint32_t at = lower_bound(column.rows, size, row);
-    if (at + 1 < size && column.rows[at + 1] == row) {
-      const auto seen = std::ranges::find(repeated, number, &Repeated::column);
-      if (seen == repeated.end()) {
-        repeated.push_back({number, at + 1});
-      } else {
-        at = seen->next++;
-      }
-    }
-    AttributeView& attribute = out.emplace_back();
-    attribute.key = column.key;
-    attribute.value.type = column.type;
-    if (is_text(column.type)) {
-      attribute.value.text = column.dictionary[column.codes[at]];
-    } else if (column.type != ValueType::empty) {
-      attribute.value.bits = column.numbers[at];
-    }
-  }
 }
 
 }  // namespace vivace

@@ -24,7 +24,6 @@
 #include "head/dictionary.h"
 #include "model/batch.h"
 #include "model/columns.h"
-#include "model/span_view.h"
 
 namespace vivace {
 
@@ -89,9 +88,6 @@ class AttributeTable {
   };
   const Overflows& overflows() const { return overflows_; }
 
-  // Fills `out` with the attributes of an owner, in the order they were sent.
-  void read(uint32_t row, std::vector<AttributeView>& out) const;
-
  private:
   static constexpr int64_t kEdgeBytes = 40;  // of a flat map's slot, with its share of free ones
   // The first chunks of a column, which are set aside for 16 values, and its place in the maps.
@@ -119,7 +115,6 @@ class AttributeTable {
   uint32_t child(HeadMemory& memory, uint32_t node, uint32_t column);
   uint32_t column_of(HeadMemory& memory, const BatchKey& key, ValueType type);
   void append_overflow(HeadMemory& memory, const BatchKey& key, const BatchAttribute& attribute);
-  AttributeView read_overflow(uint32_t at) const;
 
   Chunked<uint32_t> owner_shapes_;
   ShapeTrie shapes_;

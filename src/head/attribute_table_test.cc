@@ -5,8 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "decode/otlp.h"
+#include "head/head_part.h"
 #include "model/testing/otlp_bytes.h"
-#include "model/testing/same_span.h"
+#include "model/testing/read_part.h"
 
 namespace vivace {
 namespace {
@@ -32,23 +33,19 @@ class AttributeTableTest : public testing::Test {
     }
     auto batch = decode_otlp(to_otlp(spans), {});
     ASSERT_TRUE(batch);
-    table_.begin_batch(**batch);
-    for (const BatchSpan& span : (*batch)->spans) {
-      table_.append(memory_, **batch, span.attributes);
-    }
+    head_->append(**batch, 1);
   }
 
   void expect_all_back() {
-    ASSERT_EQ(table_.rows(), sent_.size());
-    std::vector<AttributeView> got;
-    for (uint32_t row = 0; row < table_.rows(); ++row) {
-      table_.read(row, got);
-      ASSERT_EQ(difference(to_sent(got), sent_[row]), "") << "row " << row;
+    const HeadPart part(head_);
+    ASSERT_EQ(part.rows(), sent_.size());
+    PartReader reader(part);
+    for (uint32_t row = 0; row < part.rows(); ++row) {
+      ASSERT_EQ(difference(reader.span(row).attributes, sent_[row]), "") << "row " << row;
     }
   }
 
-  HeadMemory memory_;
-  AttributeTable table_;
+  std::shared_ptr<Head> head_ = std::make_shared<Head>();
   std::vector<SentAttributes> sent_;
   uint64_t spans_ = 0;
 };

@@ -51,6 +51,25 @@ TYPED_TEST(ChunkedOf, KeepsElementsWhereTheyArePut) {
   for (uint32_t i = 1; i < kElements; ++i) ASSERT_GE(places[i] - places[i - 1], 1) << "overlap";
 }
 
+TEST(Chunked, HasRunsThatLieSideBySide) {
+  HeadMemory memory;
+  Chunked<uint32_t> chunked;
+  for (uint32_t i = 0; i < 50'000; ++i) chunked.append(memory, i);
+  for (const uint32_t first : {0U, 1U, 15U, 16U, 17U, 16'367U, 16'368U, 20'000U, 49'999U}) {
+    for (const uint32_t end : {first + 1, first + 2, 40'000U, 50'000U}) {
+      if (end <= first || end > 50'000) continue;
+      uint32_t at = first;
+      for (size_t runs = 0; at < end; ++runs) {
+        const std::span<const uint32_t> run = chunked.run(at, end);
+        ASSERT_LE(runs, 13U) << "pieces of ten growing chunks and three full ones";
+        ASSERT_EQ(run.data(), &chunked[at]);
+        for (const uint32_t element : run) ASSERT_EQ(element, at++);
+      }
+      ASSERT_EQ(at, end);
+    }
+  }
+}
+
 TEST(Chunked, LetsTheWriterChangeAnElement) {
   HeadMemory memory;
   Chunked<uint32_t> chunked;
@@ -84,6 +103,7 @@ TEST(Chunked, IsSearchedLikeAnySortedArray) {
     // Only the part that was published counts.
     const uint32_t half = size / 2;
     EXPECT_EQ(lower_bound(chunked, half, UINT32_MAX), half);
+    EXPECT_EQ(lower_bound(chunked, size, 0U, half), half) << "nor what lies before the range";
   }
 }
 

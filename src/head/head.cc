@@ -60,8 +60,8 @@ bool Head::append_span(const Batch& batch, const BatchSpan& span, const Place& p
   start_ns_.append(memory_, span.start_ns);
   duration_ns_.append(memory_, span.end_ns - span.start_ns);
   name_.append(memory_, texts_.intern(memory_, span.name, span.name_hash));
-  kind_.append(memory_, row, span.kind);
-  status_code_.append(memory_, row, span.status_code);
+  kind_.append(memory_, static_cast<uint32_t>(span.kind));
+  status_code_.append(memory_, static_cast<uint32_t>(span.status_code));
   status_message_.append(memory_, row, text(span.status_message));
   trace_state_.append(memory_, row, text(span.trace_state));
   flags_.append(memory_, row, span.flags);
@@ -101,7 +101,7 @@ bool Head::is_repeat(const BatchSpan& span, const Place& place) {
     }
     const uint32_t other = (slot & kRowMask) - 1;
     if ((slot & ~kRowMask) == tag && span_id_[other] == span.span_id.raw &&
-        trace_[other] == place.trace && kind_.at(other) == span.kind) {
+        trace_[other] == place.trace && kind_[other] == static_cast<uint32_t>(span.kind)) {
       return true;
     }
   }

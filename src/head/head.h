@@ -23,7 +23,6 @@
 #include "head/attribute_table.h"
 #include "head/trace_index.h"
 #include "model/batch.h"
-#include "model/span_view.h"
 
 namespace vivace {
 
@@ -63,27 +62,6 @@ class Head {
   // Memory in use; see HeadMemory.
   int64_t bytes() const { return memory_.bytes(); }
 
-  // Appends to `out` the rows of a trace below `rows`, newest first.
-  void find_trace(const TraceId& id, uint32_t rows, std::vector<uint32_t>& out) const;
-
-  // What the canonical order of spans needs: (start, span id, kind).
-  struct SpanKey {
-    uint64_t start_ns;
-    SpanId span_id;
-    int32_t kind;
-  };
-  SpanKey key(uint32_t row) const;
-  SpanId parent(uint32_t row) const { return {parent_id_[row]}; }
-
-  // Resources and scopes are numbered; equal ones have equal numbers.
-  uint32_t resource(uint32_t row) const { return resources_[row]; }
-  uint32_t scope(uint32_t row) const { return scopes_[row]; }
-
-  // Fill a view; all that it points to lives as long as the head.
-  void read_span(uint32_t row, SpanView& out) const;
-  void read_resource(uint32_t resource, ResourceView& out) const;
-  void read_scope(uint32_t scope, ScopeView& out) const;
-
  private:
   friend class HeadPart;
 
@@ -98,26 +76,6 @@ class Head {
       rows.append(memory, row);
       memory.use(kBytes);
     }
-    uint32_t at(uint32_t row) const {
-      const uint32_t size = rows.size();
-      const uint32_t found = lower_bound(rows, size, row);
-      return found < size && rows[found] == row ? values[found] : 0;
-    }
-  };
-  // OTLP enums are small numbers, but any int32 must come back.
-  struct EnumColumn {
-    static constexpr uint8_t kOdd = 255;
-    Chunked<uint8_t> small;
-    RareColumn odd;
-    void append(HeadMemory& memory, uint32_t row, int32_t value) {
-      const bool fits = value >= 0 && value < kOdd;
-      if (!fits) odd.append(memory, row, static_cast<uint32_t>(value));
-      small.append(memory, fits ? static_cast<uint8_t>(value) : kOdd);
-    }
-    int32_t at(uint32_t row) const {
-      const uint8_t value = small[row];
-      return value == kOdd ? static_cast<int32_t>(odd.at(row)) : value;
-    }
   };
   struct IdentityHash {
     using is_avalanching = void;
@@ -126,7 +84,7 @@ class Head {
   using Identities = boost::unordered_flat_map<Hash128, uint32_t, IdentityHash>;
   static constexpr uint32_t kUnknown = UINT32_MAX;
   // What one more takes in its columns and tables, beside texts, attributes and rare columns.
-  static constexpr int64_t kRowBytes = 4 * 8 + 5 * 4 + 2 * 1 + 11;  // 11: two slots for 0.75 spans
+  static constexpr int64_t kRowBytes = 4 * 8 + 7 * 4 + 11;  // 11: two slots for 0.75 spans
   static constexpr int64_t kEventBytes = 8 + 2 * 4;
   static constexpr int64_t kLinkBytes = 3 * 8 + 4;
   static constexpr int64_t kIdentityBytes = 58;  // a flat map's slot, with its share of free ones
@@ -164,8 +122,6 @@ class Head {
   void append_links(const Batch& batch, const BatchSpan& span, uint32_t row);
   void note_received(uint32_t first_row, int64_t received_ns);
   void widen_bounds(uint32_t row, int64_t received_ns);
-  void read_events(uint32_t row, std::vector<EventView>& out) const;
-  void read_links(uint32_t row, std::vector<LinkView>& out) const;
   uint32_t text(std::string_view text);  // code in texts_, 0 for empty
 
   HeadMemory memory_;
@@ -182,8 +138,8 @@ class Head {
   Chunked<uint32_t> name_;         // into texts_
   Chunked<uint32_t> resources_;
   Chunked<uint32_t> scopes_;
-  EnumColumn kind_;
-  EnumColumn status_code_;
+  Chunked<uint32_t> kind_;  // int32 of OTLP, as the next
+  Chunked<uint32_t> status_code_;
   RareColumn status_message_;  // into texts_
   RareColumn trace_state_;     // into texts_
   RareColumn flags_;

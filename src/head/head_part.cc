@@ -54,21 +54,6 @@ void add_values(Column& column, const Chunked<T>& values, Range places) {
   }
 }
 
-// A column in memory of its own.
-template <class T>
-Column owned(Range owners, std::vector<T> values) {
-  auto keep = std::make_shared<const std::vector<T>>(std::move(values));
-  Column out;
-  if (owners.count > 0) {
-    Slice& slice = out.slices.emplace_back();
-    slice.count = owners.count;
-    slice.first_owner = owners.first;
-    point_to(slice, keep->data());
-  }
-  out.keep = std::move(keep);
-  return out;
-}
-
 template <class T>
 T load_bound(const T& bound) {
   return std::atomic_ref(const_cast<T&>(bound)).load(std::memory_order_relaxed);
@@ -160,21 +145,6 @@ Column HeadPart::rare_text(const Head::RareColumn& column, Range owners) const {
   return out;
 }
 
-Column HeadPart::enums(const Head::EnumColumn& column, Range rows) const {
-  std::vector<uint32_t> values;
-  values.reserve(rows.count);
-  while (values.size() < rows.count) {
-    const auto at = rows.first + static_cast<uint32_t>(values.size());
-    const std::span<const uint8_t> run = column.small.run(at, rows.end());
-    values.insert(values.end(), run.begin(), run.end());
-  }
-  const Range odd = places(column.odd.rows, rows);
-  for (uint32_t at = odd.first; at < odd.end(); ++at) {
-    values[column.odd.rows[at] - rows.first] = column.odd.values[at];
-  }
-  return owned(rows, std::move(values));
-}
-
 Column HeadPart::received(Range rows) const {
   const Chunked<uint32_t>& first_rows = head_->batch_row_;
   const uint32_t batches = first_rows.size();
@@ -188,7 +158,11 @@ Column HeadPart::received(Range rows) const {
     values.resize(std::min(end, rows.end()) - rows.first, received_ns);
     ++batch;
   }
-  return owned(rows, std::move(values));
+  auto keep = std::make_shared<const std::vector<uint64_t>>(std::move(values));
+  Column out;
+  out.slices.push_back({.count = rows.count, .first_owner = rows.first, .longs = keep->data()});
+  out.keep = std::move(keep);
+  return out;
 }
 
 Result<Column> HeadPart::read(Field field, uint32_t group, Inspected&) const {
@@ -208,9 +182,9 @@ Result<Column> HeadPart::read(Field field, uint32_t group, Inspected&) const {
     case Field::name:
       return dense(head.name_, owners, &head.texts_);
     case Field::kind:
-      return enums(head.kind_, owners);
+      return dense(head.kind_, owners);
     case Field::status_code:
-      return enums(head.status_code_, owners);
+      return dense(head.status_code_, owners);
     case Field::resource:
       return dense(head.resources_, owners);
     case Field::scope:
@@ -321,7 +295,7 @@ Result<std::optional<uint32_t>> HeadPart::find_trace(const TraceId& id, Inspecte
 Result<void> HeadPart::trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows, Inspected&) const {
   ASSERT(ordinal < traces());
   const auto before = static_cast<ptrdiff_t>(rows.size());
-  for (uint32_t row = head_->traces_.newest_now(ordinal); row != TraceIndex::kNoRow;
+  for (uint32_t row = head_->traces_.newest(ordinal); row != TraceIndex::kNoRow;
        row = head_->previous_[row]) {
     if (row < this->rows()) rows.push_back(row);
   }
@@ -334,7 +308,8 @@ Result<TraceEntry> HeadPart::trace(uint32_t ordinal, Inspected& inspected) const
   CHECK_OK(trace_rows(ordinal, rows, inspected));
   const Head& head = *head_;
   const auto order = [&head](uint32_t row) {
-    return std::tuple(head.start_ns_[row], SpanId{head.span_id_[row]}, head.kind_.at(row));
+    return std::tuple(head.start_ns_[row], SpanId{head.span_id_[row]},
+                      static_cast<int32_t>(head.kind_[row]));
   };
   TraceEntry out{.id = head.traces_.id(ordinal),
                  .spans = static_cast<uint32_t>(rows.size()),

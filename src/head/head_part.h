@@ -1,7 +1,7 @@
 // A head as a part (model/columns.h): what it had published when this was made, and nothing that
 // came later. Columns point straight into the head's chunks; only what a head keeps in fewer bytes
-// than columns have (kind, status code, receive times, types of overflowed attributes) is copied,
-// one row group at a time.
+// than columns have (receive times, types of overflowed attributes) is copied, a row group at a
+// time.
 //
 // Any thread, no locks. Making one costs a few loads; it keeps the head alive.
 #pragma once
@@ -49,7 +49,6 @@ class HeadPart final : public Part {
   Range owners_of(Scope owner, uint32_t group) const;
   Column rare(const Head::RareColumn& column, Range owners) const;
   Column rare_text(const Head::RareColumn& column, Range owners) const;
-  Column enums(const Head::EnumColumn& column, Range rows) const;
   Column received(Range rows) const;
 
   std::shared_ptr<const Head> head_;

@@ -13,10 +13,9 @@ constexpr int64_t kTextBytes = Dictionary::kTextBytesMax;
 
 // Beside its texts' own bytes and its attributes.
 int64_t Head::span_bytes_needed(const BatchSpan& span) {
-  const auto odd = [](int32_t value) { return value < 0 || value >= EnumColumn::kOdd; };
-  const int rare = odd(span.kind) + odd(span.status_code) + !span.status_message.empty() +
-                   !span.trace_state.empty() + (span.flags != 0) + (span.dropped_attributes != 0) +
-                   (span.dropped_events != 0) + (span.dropped_links != 0);
+  const int rare = !span.status_message.empty() + !span.trace_state.empty() + (span.flags != 0) +
+                   (span.dropped_attributes != 0) + (span.dropped_events != 0) +
+                   (span.dropped_links != 0);
   // A name takes a code even if it is empty.
   const int texts = 1 + !span.status_message.empty() + !span.trace_state.empty();
   return kRowBytes + TraceIndex::kTraceBytesMax + AttributeTable::kOwnerBytes +

@@ -7,9 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "decode/otlp.h"
-#include "head/head.h"
+#include "head/head_part.h"
 #include "model/testing/otlp_bytes.h"
-#include "model/testing/same_span.h"
+#include "model/testing/read_part.h"
 
 namespace vivace {
 namespace {
@@ -44,15 +44,14 @@ struct Plan {
 
   static TraceId own_trace(int batch) { return make_trace_id(8, static_cast<uint64_t>(batch)); }
 
-  // Rows of a trace among the first `published` batches, newest first.
+  // Rows of a trace among the first `published` batches.
   std::vector<uint32_t> rows_of(const TraceId& id, size_t published) const {
     std::vector<uint32_t> rows;
-    for (size_t b = published; b > 0; --b) {
-      const std::vector<SentSpan>& spans = sent[b - 1];
-      uint32_t row = rows_after[b - 1];
-      for (size_t i = spans.size(); i > 0; --i) {
-        --row;
-        if (spans[i - 1].trace_id == id) rows.push_back(row);
+    uint32_t row = 0;
+    for (size_t b = 0; b < published; ++b) {
+      for (const SentSpan& span : sent[b]) {
+        if (span.trace_id == id) rows.push_back(row);
+        ++row;
       }
     }
     return rows;
@@ -67,47 +66,42 @@ struct Plan {
 // Reads random published traces until everything is there; the number of traces read.
 class Reader {
  public:
-  Reader(const Head& head, const Plan& plan, uint64_t seed)
-      : head_(head), plan_(plan), random_(seed) {}
+  Reader(std::shared_ptr<const Head> head, const Plan& plan, uint64_t seed)
+      : head_(std::move(head)), plan_(plan), random_(seed) {}
 
   void run() {
     while (true) {
-      const uint32_t rows = head_.rows();
+      const HeadPart part(head_);
+      const uint32_t rows = part.rows();
       const auto at = std::ranges::upper_bound(plan_.rows_after, rows);
       const auto published = static_cast<size_t>(at - plan_.rows_after.begin());
       // Whole batches only.
       ASSERT_EQ(rows, published == 0 ? 0 : plan_.rows_after[published - 1]);
-      if (published > 0) check_one(rows, published);
+      if (published > 0) check_one(part, published);
       if (testing::Test::HasFatalFailure()) return;
       if (published == kBatches && ++rounds_at_end_ > 50) return;
     }
   }
 
  private:
-  void check_one(uint32_t rows, size_t published) {
-    const auto row = static_cast<uint32_t>(random_.number(rows));
+  void check_one(const HeadPart& part, size_t published) {
+    const auto row = static_cast<uint32_t>(random_.number(part.rows()));
     TraceId id = plan_.span_at(row).trace_id;
     if (random_.chance(10)) id = Plan::own_trace(static_cast<int>(random_.number(kBatches)));
-    std::vector<uint32_t> found;
-    head_.find_trace(id, rows, found);
+    PartReader reader(part);
+    std::vector<uint32_t> found = reader.rows_of(id);
     ASSERT_EQ(found, plan_.rows_of(id, published));
-    if (found.size() > 8) found.resize(8);
+    if (found.size() > 8) found.erase(found.begin(), found.end() - 8);
     for (const uint32_t r : found) {
-      head_.read_span(r, span_);
-      head_.read_resource(head_.resource(r), resource_);
-      head_.read_scope(head_.scope(r), scope_);
-      ASSERT_EQ(difference(to_sent(span_, resource_, scope_), plan_.span_at(r)), "");
+      ASSERT_EQ(difference(reader.span(r), plan_.span_at(r)), "");
     }
-    EXPECT_GT(head_.bytes(), 0);
-    EXPECT_GT(head_.traces(), 0U);
+    EXPECT_GT(head_->bytes(), 0);
+    EXPECT_GT(head_->traces(), 0U);
   }
 
-  const Head& head_;
+  const std::shared_ptr<const Head> head_;
   const Plan& plan_;
   RandomSpans random_;
-  SpanView span_;
-  ResourceView resource_;
-  ScopeView scope_;
   int rounds_at_end_ = 0;
 };
 
@@ -115,7 +109,7 @@ TEST(HeadThreads, ReadersSeeWholeBatchesOfWholeSpans) {
   constexpr uint64_t kSeed = 61;
   SCOPED_TRACE(kSeed);
   const Plan plan(kSeed);
-  Head head;
+  const auto head = std::make_shared<Head>();
   std::latch start(kReaders + 1);
   std::vector<std::thread> readers;
   for (int i = 0; i < kReaders; ++i) {
@@ -127,11 +121,11 @@ TEST(HeadThreads, ReadersSeeWholeBatchesOfWholeSpans) {
   }
   start.arrive_and_wait();
   for (const auto& batch : plan.batches) {
-    head.append(*batch, 1);
+    head->append(*batch, 1);
     std::this_thread::yield();
   }
   for (std::thread& reader : readers) reader.join();
-  EXPECT_EQ(head.rows(), plan.rows_after.back());
+  EXPECT_EQ(head->rows(), plan.rows_after.back());
 }
 
 // Many small traces: readers meet the table of traces while it is replaced by larger ones, and
@@ -139,7 +133,7 @@ TEST(HeadThreads, ReadersSeeWholeBatchesOfWholeSpans) {
 TEST(HeadThreads, ReadersFollowGrowth) {
   constexpr uint64_t kTraces = 40'000;
   constexpr uint64_t kBatchSpans = 50;
-  Head head;
+  const auto head = std::make_shared<Head>();
   const auto span_of = [](uint64_t i) {
     SentSpan span;
     span.trace_id = make_trace_id(mix64(i), i + 1);
@@ -151,21 +145,17 @@ TEST(HeadThreads, ReadersFollowGrowth) {
   };
   const auto read = [&](uint64_t seed) {
     RandomSpans random(seed);
-    SpanView view;
-    std::vector<uint32_t> found;
     for (uint32_t rows = 0; rows < kTraces;) {
-      rows = head.rows();
+      const HeadPart part(head);
+      PartReader reader(part);
+      rows = part.rows();
       ASSERT_EQ(rows % kBatchSpans, 0U);
       if (rows == 0) continue;
       const uint64_t i = random.number(rows);
-      found.clear();
-      head.find_trace(span_of(i).trace_id, rows, found);
-      ASSERT_EQ(found, std::vector{static_cast<uint32_t>(i)});
-      head.read_span(found[0], view);
-      ASSERT_EQ(difference(to_sent(view, {}, {}), span_of(i)), "");
-      found.clear();
-      head.find_trace(make_trace_id(1, i + 1), rows, found);
-      ASSERT_TRUE(found.empty());
+      const auto row = static_cast<uint32_t>(i);
+      ASSERT_EQ(reader.rows_of(span_of(i).trace_id), std::vector{row});
+      ASSERT_EQ(difference(reader.span(row), span_of(i)), "");
+      ASSERT_TRUE(reader.rows_of(make_trace_id(1, i + 1)).empty());
     }
   };
   std::vector<std::thread> readers;
@@ -175,7 +165,7 @@ TEST(HeadThreads, ReadersFollowGrowth) {
     for (uint64_t i = from; i < from + kBatchSpans; ++i) spans.push_back(span_of(i));
     auto batch = decode_otlp(to_otlp(spans), {});
     ASSERT(batch);
-    head.append(**batch, 1);
+    head->append(**batch, 1);
   }
   for (std::thread& reader : readers) reader.join();
 }

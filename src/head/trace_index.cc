@@ -35,14 +35,7 @@ void TraceIndex::set_newest(uint32_t ordinal, uint32_t row) {
   std::atomic_ref(traces_.at(ordinal).newest).store(row, std::memory_order_release);
 }
 
-std::optional<uint32_t> TraceIndex::newest_row(const TraceId& id) const {
-  const auto ordinal = find(id);
-  if (!ordinal) return std::nullopt;
-  const uint32_t row = newest_now(*ordinal);
-  return row == kNoRow ? std::nullopt : std::optional(row);
-}
-
-uint32_t TraceIndex::newest_now(uint32_t ordinal) const {
+uint32_t TraceIndex::newest(uint32_t ordinal) const {
   return load_slot(const_cast<TraceIndex*>(this)->traces_.at(ordinal).newest);
 }
 

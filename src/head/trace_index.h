@@ -24,16 +24,13 @@ class TraceIndex {
 
   // Writer: the trace's ordinal, new or not.
   uint32_t intern(HeadMemory& memory, const TraceId& id);
-  // Writer: the newest row of a trace, or kNoRow; and a newer one, whose link to it is in place.
-  uint32_t newest(uint32_t ordinal) const { return traces_[ordinal].newest; }
+  // Writer: a newer row, whose link to the newest one is in place.
   void set_newest(uint32_t ordinal, uint32_t row);
 
   // Any thread: a trace's ordinal; and its newest row, or kNoRow. Both may be newer than what is
   // published.
   std::optional<uint32_t> find(const TraceId& id) const;
-  uint32_t newest_now(uint32_t ordinal) const;
-  // The same, in one.
-  std::optional<uint32_t> newest_row(const TraceId& id) const;
+  uint32_t newest(uint32_t ordinal) const;
 
   const TraceId& id(uint32_t ordinal) const { return traces_[ordinal].id; }
   uint32_t size() const { return traces_.size(); }

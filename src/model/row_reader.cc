@@ -8,12 +8,17 @@
 #include <optional>
 #include <utility>
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 
 namespace vivace {
 namespace {
+
+// Columns that point into the part are kept for this many row groups: rows of a head come in any
+// order.
+constexpr size_t kGroupsMax = 64;
 
 // The values of a column, and the place of the one that was looked up last.
 class Values {
@@ -56,6 +61,9 @@ class Values {
   }
   std::string_view text() const { return (*column_.texts)[static_cast<uint32_t>(number())]; }
 
+  // Whether it points into the part, so that keeping it costs nothing.
+  bool is_borrowed() const { return column_.keep == nullptr; }
+
  private:
   static uint32_t last_owner(const Slice& slice) { return slice.owner(slice.count - 1); }
 
@@ -77,30 +85,43 @@ class Values {
   uint32_t at_ = 0;
 };
 
-// Where the attributes of one kind of owner lie.
-struct Attributes {
-  struct Named {
-    AttributeName name;
-    Values values;
-    uint64_t read = 0;  // when this was looked up last, in owners
-  };
-  struct Overflowed {
-    Values keys;
-    Values types;
-    Values values;
-    uint64_t read = 0;
-  };
-  std::shared_ptr<const Shapes> shapes;
-  std::vector<std::optional<Named>> columns;  // by number
-  std::optional<Overflowed> overflow;
+struct AttributeValues {
+  AttributeName name;
+  Values values;
+  uint64_t read = 0;  // when this was looked up last, in owners
+};
 
-  void forget_values() {
-    columns.clear();
-    overflow.reset();
+struct OverflowValues {
+  Values keys;
+  Values types;
+  Values values;
+  uint64_t read = 0;
+};
+
+// What has been read of a row group, or of the resources and scopes.
+struct Loaded {
+  RowGroup group;
+  uint32_t number = 0;  // of the group
+  std::array<std::optional<Values>, kFields> fields;
+  struct Attributes {  // of one kind of owner
+    boost::unordered_flat_map<uint32_t, AttributeValues> columns;
+    std::optional<OverflowValues> overflow;
+  };
+  std::array<Attributes, kScopes> attributes;
+
+  void keep_borrowed() {
+    for (std::optional<Values>& field : fields) {
+      if (field && !field->is_borrowed()) field.reset();
+    }
+    for (Attributes& of : attributes) {
+      boost::unordered::erase_if(
+          of.columns, [](const auto& column) { return !column.second.values.is_borrowed(); });
+      of.overflow.reset();
+    }
   }
 };
 
-bool is_in_row_groups(Scope owner) { return owner != Scope::resource && owner != Scope::scope; }
+bool is_in_row_groups(Scope owners) { return owners != Scope::resource && owners != Scope::scope; }
 
 }  // namespace
 
@@ -111,7 +132,7 @@ class RowReader::Columns {
   void read_span(uint32_t row, SpanView& out);
   void read_resource(uint32_t resource, ResourceView& out);
   void read_scope(uint32_t scope, ScopeView& out);
-  uint64_t number_of_row(Field field, uint32_t row) {
+  uint64_t read_number(Field field, uint32_t row) {
     enter_group(row);
     return number(field, row);
   }
@@ -134,8 +155,8 @@ class RowReader::Columns {
 
   // Null after an error.
   Values* values(Field field);
-  Attributes::Named* named(Scope owners, uint32_t column);
-  Attributes::Overflowed* overflowed(Scope owners);
+  AttributeValues* attribute_values(Scope owners, uint32_t column);
+  OverflowValues* overflow_values(Scope owners);
   const Shapes* shapes(Scope owners);
 
   // Of a field; zero and empty where there is nothing.
@@ -145,7 +166,7 @@ class RowReader::Columns {
   // The first of the range that belongs to a row, or to one after it.
   uint32_t first_of(Field span, Range range, uint32_t row);
 
-  Attributes& attributes(Scope owners) { return attributes_[static_cast<size_t>(owners)]; }
+  Loaded& loaded(Scope owners) { return is_in_row_groups(owners) ? *current_ : whole_; }
   void latch(Error error) {
     if (!error_) error_ = std::move(error);
   }
@@ -160,32 +181,35 @@ class RowReader::Columns {
 
   const Part& part_;
   Inspected& inspected_;
-  uint32_t group_number_ = 0;
-  RowGroup group_;
-  std::array<std::optional<Values>, kFields> fields_;
-  std::array<Attributes, kScopes> attributes_;
-  std::optional<std::pair<uint32_t, TraceId>> trace_;  // the last one, by ordinal
+  Loaded whole_;  // resources and scopes
+  boost::unordered_flat_map<uint32_t, std::unique_ptr<Loaded>> groups_;
+  Loaded* current_ = nullptr;                                  // one of the groups
+  std::array<std::shared_ptr<const Shapes>, kScopes> shapes_;  // null until read
+  std::optional<std::pair<uint32_t, TraceId>> trace_;          // the last one, by ordinal
   std::vector<uint32_t> path_;  // columns of an owner, from the last to the first
   uint64_t owners_read_ = 0;
   std::optional<Error> error_;
 };
 
 void RowReader::Columns::enter_group(uint32_t row) {
-  if (row >= group_.rows.first && row < group_.rows.end()) return;
-  group_number_ = group_of(part_, row);
-  group_ = part_.group(group_number_);
-  for (size_t field = 0; field < kFields; ++field) {
-    if (is_in_row_groups(info(static_cast<Field>(field)).owner)) fields_[field].reset();
+  if (current_ != nullptr && row - current_->group.rows.first < current_->group.rows.count) return;
+  if (current_ != nullptr) current_->keep_borrowed();
+  const uint32_t number = group_of(part_, row);
+  if (groups_.size() >= kGroupsMax && !groups_.contains(number)) groups_.clear();
+  std::unique_ptr<Loaded>& known = groups_[number];
+  if (known == nullptr) {
+    known = std::make_unique<Loaded>();
+    known->group = part_.group(number);
+    known->number = number;
   }
-  for (const Scope owners : {Scope::span, Scope::event, Scope::link}) {
-    attributes(owners).forget_values();
-  }
+  current_ = known.get();
 }
 
 Values* RowReader::Columns::values(Field field) {
-  std::optional<Values>& known = fields_[static_cast<size_t>(field)];
+  Loaded& of = loaded(info(field).owner);
+  std::optional<Values>& known = of.fields[static_cast<size_t>(field)];
   if (!known) {
-    auto column = checked(part_.read(field, group_number_, inspected_));
+    auto column = checked(part_.read(field, of.number, inspected_));
     if (!column) return nullptr;
     known.emplace(std::move(*column));
   }
@@ -261,7 +285,7 @@ void RowReader::Columns::read_span(uint32_t row, SpanView& out) {
 
 void RowReader::Columns::read_events(uint32_t row, std::vector<EventView>& out) {
   size_t count = 0;
-  const Range range = group_.events;
+  const Range range = current_->group.events;
   for (uint32_t i = first_of(Field::event_span, range, row);
        i < range.end() && !error_ && number(Field::event_span, i) == row; ++i) {
     if (out.size() == count) out.emplace_back();
@@ -276,7 +300,7 @@ void RowReader::Columns::read_events(uint32_t row, std::vector<EventView>& out) 
 
 void RowReader::Columns::read_links(uint32_t row, std::vector<LinkView>& out) {
   size_t count = 0;
-  const Range range = group_.links;
+  const Range range = current_->group.links;
   for (uint32_t i = first_of(Field::link_span, range, row);
        i < range.end() && !error_ && number(Field::link_span, i) == row; ++i) {
     if (out.size() == count) out.emplace_back();
@@ -341,29 +365,26 @@ bool RowReader::Columns::find_path(Scope owners, uint32_t shape) {
 }
 
 const Shapes* RowReader::Columns::shapes(Scope owners) {
-  Attributes& of = attributes(owners);
-  if (of.shapes == nullptr) {
-    of.shapes = checked(part_.shapes(owners, inspected_)).value_or(nullptr);
-  }
-  return of.shapes.get();
+  std::shared_ptr<const Shapes>& known = shapes_[static_cast<size_t>(owners)];
+  if (known == nullptr) known = checked(part_.shapes(owners, inspected_)).value_or(nullptr);
+  return known.get();
 }
 
-Attributes::Named* RowReader::Columns::named(Scope owners, uint32_t column) {
+AttributeValues* RowReader::Columns::attribute_values(Scope owners, uint32_t column) {
+  Loaded& of = loaded(owners);
+  auto& columns = of.attributes[static_cast<size_t>(owners)].columns;
+  const auto known = columns.find(column);
+  if (known != columns.end()) return &known->second;
   if (column >= part_.columns(owners)) return nullptr;
-  Attributes& of = attributes(owners);
-  if (of.columns.size() <= column) of.columns.resize(column + 1);
-  std::optional<Attributes::Named>& known = of.columns[column];
-  if (!known) {
-    auto read = checked(part_.read_attribute(owners, column, group_number_, inspected_));
-    if (!read) return nullptr;
-    known.emplace(part_.column(owners, column), Values(std::move(*read)));
-  }
-  return &*known;
+  auto read = checked(part_.read_attribute(owners, column, of.number, inspected_));
+  if (!read) return nullptr;
+  AttributeValues values{.name = part_.column(owners, column), .values = Values(std::move(*read))};
+  return &columns.emplace(column, std::move(values)).first->second;
 }
 
 bool RowReader::Columns::read_attribute(Scope owners, uint32_t column, uint32_t owner,
                                         AttributeView& out) {
-  Attributes::Named* of = named(owners, column);
+  AttributeValues* of = attribute_values(owners, column);
   if (of == nullptr) return false;
   // An owner that has the key again takes its next value.
   const bool again = std::exchange(of->read, owners_read_) == owners_read_;
@@ -378,19 +399,21 @@ bool RowReader::Columns::read_attribute(Scope owners, uint32_t column, uint32_t 
   return true;
 }
 
-Attributes::Overflowed* RowReader::Columns::overflowed(Scope owners) {
-  Attributes& of = attributes(owners);
-  if (!of.overflow) {
-    auto read = checked(part_.read_overflow(owners, group_number_, inspected_));
+OverflowValues* RowReader::Columns::overflow_values(Scope owners) {
+  Loaded& of = loaded(owners);
+  std::optional<OverflowValues>& known = of.attributes[static_cast<size_t>(owners)].overflow;
+  if (!known) {
+    auto read = checked(part_.read_overflow(owners, of.number, inspected_));
     if (!read) return nullptr;
-    of.overflow.emplace(Values(std::move(read->keys)), Values(std::move(read->types)),
-                        Values(std::move(read->values)));
+    known = OverflowValues{.keys = Values(std::move(read->keys)),
+                           .types = Values(std::move(read->types)),
+                           .values = Values(std::move(read->values))};
   }
-  return &*of.overflow;
+  return &*known;
 }
 
 bool RowReader::Columns::read_overflow(Scope owners, uint32_t owner, AttributeView& out) {
-  Attributes::Overflowed* of = overflowed(owners);
+  OverflowValues* of = overflow_values(owners);
   if (of == nullptr) return false;
   const bool again = std::exchange(of->read, owners_read_) == owners_read_;
   for (Values* values : {&of->keys, &of->types, &of->values}) {
@@ -421,7 +444,7 @@ Result<void> RowReader::read_span(uint32_t row, SpanView& out) {
 
 Result<uint64_t> RowReader::number(Field field, uint32_t row) {
   ASSERT(info(field).owner == Scope::span);
-  const uint64_t number = columns_->number_of_row(field, row);
+  const uint64_t number = columns_->read_number(field, row);
   CHECK_OK(columns_->verdict());
   return number;
 }

@@ -1,6 +1,7 @@
 // Reads whole spans back from a part: what an answer by trace id needs. It keeps the columns of the
 // row group that it read last, each from the first time it is needed, so rows are best read in
-// ascending order; memory is that of one row group's columns.
+// ascending order; memory is that of one row group's columns. Columns that point into the part
+// itself, as those of heads do, are kept for the other row groups, too.
 //
 // Views point into these columns: they are good until a row of another row group is read, or the
 // reader dies. After an error, what it was to fill means nothing; other rows may be readable still.

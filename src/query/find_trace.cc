@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include <fmt/format.h>
+
 namespace vivace {
 namespace {
 
@@ -27,6 +29,9 @@ Trace Trace::find(std::span<const Snapshot> snapshots, const TraceId& id) {
 }
 
 void Trace::gather(const Snapshot& snapshot, const TraceId& id) {
+  if (snapshot.damaged_parts > 0) {
+    noted(fail(Code::corrupt, fmt::format("{} damaged blocks", snapshot.damaged_parts)));
+  }
   std::vector<uint32_t> rows;
   const auto find_rows = [&](const Part& part) -> Result<void> {
     rows.clear();

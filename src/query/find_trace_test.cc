@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/testing/altered_part.h"
 #include "query/testing/parts.h"
 
 namespace vivace {
@@ -151,6 +152,70 @@ TEST(FindTrace, KeepsItsSnapshotAlive) {
     EXPECT_EQ(ids_of(std::move(trace)), (Ids{1, 2}));
   }
   EXPECT_TRUE(part.expired()) << "and no longer than itself";
+}
+
+TEST(FindTrace, SkipsRowGroupsPastRetention) {
+  Snapshot snapshot = snapshot_of({{simple(1, 1)}, {simple(2, 2)}});
+  snapshot.received_after_ns = 1;  // all came at 1
+  EXPECT_EQ(ids_of(Trace::find(snapshot, kTrace)), (Ids{1, 2}));
+  snapshot.received_after_ns = 2;
+  EXPECT_TRUE(Trace::find(snapshot, kTrace).empty());
+  std::vector<Snapshot> tenants = {snapshot, snapshot_of({{simple(3, 3)}})};
+  EXPECT_EQ(ids_of(Trace::find(tenants, kTrace)), (Ids{3})) << "each has a retention of its own";
+}
+
+// Two parts, of which the first is damaged in some way, and what is left of their trace.
+class DamagedTrace : public testing::Test {
+ protected:
+  DamagedTrace() {
+    SentSpan with_key = simple(2, 2);
+    with_key.attributes = {{"key", {ValueType::integer, 7, {}}}};
+    Snapshot sound = snapshot_of({{simple(1, 1), with_key}, {simple(3, 3)}});
+    part_ = std::make_shared<AlteredPart>(sound.parts[0], 5);
+    snapshot_.parts = {part_, sound.parts[1]};
+  }
+  Ids readable(bool expect_damage) {
+    Trace trace = Trace::find(snapshot_, kTrace);
+    Ids ids;
+    SpanView span;
+    for (const Trace::ScopeGroup& group : trace.groups()) {
+      for (uint32_t i = 0; i < group.count; ++i) {
+        if (trace.read_span(group, i, span)) ids.push_back(std::byteswap(span.span_id.raw));
+      }
+    }
+    EXPECT_EQ(trace.damage().has_value(), expect_damage);
+    return ids;
+  }
+
+  std::shared_ptr<AlteredPart> part_;
+  Snapshot snapshot_;
+};
+
+TEST_F(DamagedTrace, IsWholeWithoutDamage) {
+  part_->bytes_a_read = 10;
+  EXPECT_EQ(readable(false), (Ids{1, 2, 3}));
+  EXPECT_GT(Trace::find(snapshot_, kTrace).inspected().bytes, 0U);
+  EXPECT_EQ(Trace::find(snapshot_of({{simple(1, 1)}}), kTrace).inspected().bytes, 0U) << "a head";
+}
+
+TEST_F(DamagedTrace, LacksAPartWhoseIndexIsDamaged) {
+  part_->fail_index = true;
+  EXPECT_EQ(readable(true), (Ids{3}));
+}
+
+TEST_F(DamagedTrace, LacksARowGroupWhoseKeysAreDamaged) {
+  part_->fail_field = [](Field field, uint32_t) { return field == Field::kind; };
+  EXPECT_EQ(readable(true), (Ids{3}));
+}
+
+TEST_F(DamagedTrace, LacksWhatCannotBeReadLater) {
+  part_->fail_attribute = [](Scope, uint32_t, uint32_t) { return true; };
+  EXPECT_EQ(readable(true), (Ids{1, 3}));
+}
+
+TEST_F(DamagedTrace, SaysSoWhenABlockCannotBeOpened) {
+  snapshot_.damaged_parts = 1;
+  EXPECT_EQ(readable(true), (Ids{1, 2, 3}));
 }
 
 TEST(FindTrace, KeepsTheFirstSpansInTheOrderOfTheGroups) {
