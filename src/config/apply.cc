@@ -38,6 +38,7 @@ class Filler {
     storage();
     ingester();
     limits();
+    queries();
     generator();
     return std::move(config_);
   }
@@ -218,6 +219,21 @@ class Filler {
     if (const int64_t override = not_negative(for_tenants); override > 0) {
       config_.block_retention_ns = override;
     }
+  }
+
+  void queries() {
+    Queries& to = config_.queries;
+    config_.limits.max_bytes_per_tag_values_query =
+        settings_.integer("overrides.defaults.read.max_bytes_per_tag_values_query");
+    // A limit that protects Tempo from itself: off unless it is set.
+    const std::string_view range = "query_frontend.search.max_duration";
+    if (settings_.has(range)) to.search_range_max_ns = not_negative(range);
+    if (const int64_t override = not_negative("overrides.defaults.read.max_search_duration");
+        override > 0) {
+      to.search_range_max_ns = override;
+    }
+    to.search_timeout_ns = not_negative("querier.search.query_timeout");
+    to.expression_bytes_max = settings_.integer("query_frontend.max_query_expression_size_bytes");
   }
 
   void generator() {

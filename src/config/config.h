@@ -84,6 +84,14 @@ struct Ingester {
 struct Limits {
   int64_t max_bytes_per_trace = 0;
   int64_t max_attribute_bytes = 0;  // 0: the distributor's
+  int64_t max_bytes_per_tag_values_query = 1'000'000;
+};
+
+// Limits of questions; 0 is off.
+struct Queries {
+  int64_t search_range_max_ns = 0;  // between start and end
+  int64_t search_timeout_ns = 30'000'000'000;
+  int64_t expression_bytes_max = 128 << 10;
 };
 
 struct Config {
@@ -97,6 +105,7 @@ struct Config {
   Storage storage;
   Ingester ingester;
   Limits limits;
+  Queries queries;
   int64_t block_retention_ns = 336LL * 3600 * 1'000'000'000;
 };
 

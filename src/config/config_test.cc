@@ -60,6 +60,11 @@ TEST(Config, DefaultsAreThoseOfTheStructs) {
   EXPECT_EQ(config.distributor.max_attribute_bytes, plain.distributor.max_attribute_bytes);
   EXPECT_EQ(config.storage.wal_path, plain.storage.wal_path);
   EXPECT_EQ(config.limits.max_bytes_per_trace, plain.limits.max_bytes_per_trace);
+  EXPECT_EQ(config.limits.max_bytes_per_tag_values_query,
+            plain.limits.max_bytes_per_tag_values_query);
+  EXPECT_EQ(config.queries.search_range_max_ns, plain.queries.search_range_max_ns);
+  EXPECT_EQ(config.queries.search_timeout_ns, plain.queries.search_timeout_ns);
+  EXPECT_EQ(config.queries.expression_bytes_max, plain.queries.expression_bytes_max);
   const OtlpHttp otlp =
       *with("distributor: {receivers: {otlp: {protocols: {http: }}}}").config.distributor.otlp_http;
   EXPECT_EQ(otlp.address, OtlpHttp().address);
@@ -258,6 +263,23 @@ TEST(Config, FlatOverrides) {
                           "deprecated; write overrides.defaults.compaction.block_retention"));
 }
 
+TEST(Config, LimitsOfQuestions) {
+  const Config frontend = with("query_frontend: {search: {max_duration: 168h}}").config;
+  EXPECT_EQ(frontend.queries.search_range_max_ns, 168 * kHour);
+  const Loaded loaded = with(
+      "query_frontend: {search: {max_duration: 168h}, max_query_expression_size_bytes: 100}\n"
+      "querier: {search: {query_timeout: 1h}}\n"
+      "overrides: {defaults: {read: {max_search_duration: 24h, "
+      "max_bytes_per_tag_values_query: 5}}}\n");
+  EXPECT_EQ(loaded.config.queries.search_range_max_ns, 24 * kHour);
+  EXPECT_EQ(loaded.config.queries.search_timeout_ns, kHour);
+  EXPECT_EQ(loaded.config.queries.expression_bytes_max, 100);
+  EXPECT_EQ(loaded.config.limits.max_bytes_per_tag_values_query, 5);
+  for (const char* section : {"query_frontend", "querier", "overrides.defaults.read"}) {
+    EXPECT_THAT(loaded.inactive, Not(Contains(section)));
+  }
+}
+
 TEST(Config, Inactive) {
   EXPECT_THAT(with("memberlist: {}").inactive, Contains("memberlist"));
   EXPECT_THAT(with("usage_report: {reporting_enabled: false}").inactive,
@@ -266,8 +288,7 @@ TEST(Config, Inactive) {
               Not(Contains("server.register_instrumentation")));
   EXPECT_THAT(with("server: {register_instrumentation: false}").inactive,
               Contains("server.register_instrumentation"));
-  EXPECT_THAT(with("query_frontend: {search: {max_duration: 1h}}").inactive,
-              Contains("query_frontend"));
+  EXPECT_THAT(with("query_frontend: {max_retries: 3}").inactive, Contains("query_frontend"));
   EXPECT_THAT(with("query_frontend: {search: {}}").inactive, Not(Contains("query_frontend")));
 }
 
