@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "api/tags.h"
 #include "api/traces.h"
 #include "model/tenant.h"
 #include "wire/json.h"
@@ -28,6 +29,15 @@ std::string clean_path(std::string_view path) {
   for (const std::string_view part : kept) (out += '/') += part;
   if (out.empty() || path.ends_with('/')) out += '/';
   return out;
+}
+
+// The name in `search/tag/{name}/values`, which may hold slashes; empty if that is not the path.
+std::string_view tag_in(std::string_view path) {
+  constexpr std::string_view kBegin = "search/tag/";
+  constexpr std::string_view kEnd = "/values";
+  if (!path.starts_with(kBegin) || !path.ends_with(kEnd)) return {};
+  if (path.size() <= kBegin.size() + kEnd.size()) return {};
+  return path.substr(kBegin.size(), path.size() - kBegin.size() - kEnd.size());
 }
 
 // Who asks: one tenant, or several joined with '|'.
@@ -97,6 +107,15 @@ void Api::route_api(std::string_view path, net::Request request, net::Responder 
   if (id_behind("v2/traces/")) {
     return trace_by_id(call("api_v2_traces_traceid"), std::string(path.substr(10)), 2);
   }
+  const bool v2 = path.starts_with("v2/");
+  const std::string_view rest = path.substr(v2 ? 3 : 0);
+  if (rest == "search/tags") {
+    return tags(call(v2 ? "api_v2_search_tags" : "api_search_tags"), "", v2 ? 2 : 1);
+  }
+  if (const std::string_view name = tag_in(rest); !name.empty()) {
+    return tags(call(v2 ? "api_v2_search_tag_tagname_values" : "api_search_tag_tagname_values"),
+                std::string(name), v2 ? 2 : 1);
+  }
   call("other").send_text(404, "404 page not found\n");
 }
 
@@ -132,6 +151,20 @@ void Api::trace_by_id(Call call, std::string id, int version) {
   run_query(std::move(call), [id = std::move(id), version, limit = options_.trace_bytes_max](
                                  Call ready_call, const Store& store) {
     answer_trace(std::move(ready_call), store, {id, version, limit});
+  });
+}
+
+void Api::tags(Call call, std::string name, int version) {
+  call.op = "metadata";
+  run_query(std::move(call), [question = TagsQuestion{.name = std::move(name),
+                                                      .version = version,
+                                                      .bytes_max = options_.tag_bytes_max,
+                                                      .range_max_ns = options_.search_range_max_ns,
+                                                      .query_bytes_max = options_.query_bytes_max,
+                                                      .timeout_ns = options_.search_timeout_ns,
+                                                      .clock = context_.clock}](
+                                 Call ready_call, const Store& store) {
+    answer_tags(std::move(ready_call), store, question);
   });
 }
 

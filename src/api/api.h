@@ -7,6 +7,8 @@
 //   /api/status/buildinfo           version, for Grafana's feature switches
 //   /api/traces/{id}                a trace, v1; see traces.h
 //   /api/v2/traces/{id}             a trace, v2
+//   /api/search/tags                names and values of tags, v1 and below /api/v2; see tags.h
+//   /api/search/tag/{name}/values
 //
 // Paths below /api carry the configured prefix. Anything else is 404. The handler runs on io
 // threads; queries go to the workers it is given.
@@ -29,8 +31,12 @@ enum class Phase : uint8_t { starting, ready, stopping };
 struct ApiOptions {
   std::string http_api_prefix;  // "" or "/x"
   bool multitenancy = false;
-  int64_t trace_bytes_max = 0;  // of one trace in an answer; 0: no limit
-  std::string version;          // as /api/status/buildinfo tells it, without "v"
+  int64_t trace_bytes_max = 0;          // of one trace in an answer; 0: no limit
+  int64_t tag_bytes_max = 1'000'000;    // of the texts in a list of tags; 0: no limit
+  int64_t query_bytes_max = 128 << 10;  // of a TraceQL text; 0: no limit
+  int64_t search_range_max_ns = 0;      // between start and end; 0: no limit
+  int64_t search_timeout_ns = 0;        // 0: none
+  std::string version;                  // as /api/status/buildinfo tells it, without "v"
   std::string revision;
 };
 
@@ -54,6 +60,7 @@ class Api {
   void metrics(Call call);
   void build_info(Call call) const;
   void trace_by_id(Call call, std::string id, int version);
+  void tags(Call call, std::string name, int version);
   void run_query(Call call, std::function<void(Call, const Store&)> run);
 
   const ApiOptions options_;

@@ -59,6 +59,10 @@ class App::Parts {
         api_({.http_api_prefix = config_.http_api_prefix,
               .multitenancy = config_.multitenancy_enabled,
               .trace_bytes_max = config_.limits.max_bytes_per_trace,
+              .tag_bytes_max = config_.limits.max_bytes_per_tag_values_query,
+              .query_bytes_max = config_.queries.expression_bytes_max,
+              .search_range_max_ns = config_.queries.search_range_max_ns,
+              .search_timeout_ns = config_.queries.search_timeout_ns,
               .version = version(),
               .revision = revision()},
              {.clock = &clock_, .metrics = &metrics_}, queries_) {}

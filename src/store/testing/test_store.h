@@ -39,6 +39,7 @@ class TestStore {
     auto batch = decode_otlp(body, {});
     ASSERT(batch);
     WalRecord record{.tenant = tenant,
+                     .receive_time_ns = clock_.unix_ns(),
                      .rejected = (*batch)->rejected,
                      .body_hash = hash_body(tenant, body),
                      .body = body,
