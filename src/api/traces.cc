@@ -11,7 +11,6 @@
 #include "api/trace_proto.h"
 #include "base/bytes.h"
 #include "base/log.h"
-#include "query/find_trace.h"
 #include "wire/json.h"
 
 namespace vivace::api {
@@ -141,6 +140,13 @@ void answer_trace(Call call, const Store& store, const TraceQuestion& question) 
   const auto id = check(call, question);
   if (!id) return std::move(call).send_error(id.error());
   Trace trace = find(call, store, *id);
+  send_trace(std::move(call), trace, question);
+  if (!trace.damage()) return;
+  log::error("trace is not whole",
+             {{"trace_id", to_hex(id->view())}, {"err", trace.damage()->message}});
+}
+
+void send_trace(Call call, Trace& trace, const TraceQuestion& question) {
   std::string over_limit;
   if (!cut(trace, question.bytes_max)) {
     if (question.version == 1) {
@@ -159,10 +165,6 @@ void answer_trace(Call call, const Store& store, const TraceQuestion& question) 
     send_proto(std::move(call), trace, question.version, over_limit);
   } else {
     send_json(std::move(call), trace, question.version, over_limit);
-  }
-  if (trace.damage()) {
-    log::error("trace is not whole",
-               {{"trace_id", to_hex(id->view())}, {"err", trace.damage()->message}});
   }
 }
 

@@ -4,6 +4,7 @@
 //   found               200, the trace                    200, the trace inside a response message
 //   not found           404, empty                        200, an empty trace
 //   over the size limit 422                               200 PARTIAL, the first spans that fit
+//   stored damage       200, what is left; 500: nothing   200 PARTIAL, what is left
 //
 // JSON, or protobuf when the Accept header asks for it. Runs on a worker; memory does not grow with
 // the trace, except 40 bytes a span.
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "api/call.h"
+#include "query/find_trace.h"
 #include "store/store.h"
 
 namespace vivace::api {
@@ -23,5 +25,8 @@ struct TraceQuestion {
 };
 
 void answer_trace(Call call, const Store& store, const TraceQuestion& question);
+
+// The answer with a trace that was found.
+void send_trace(Call call, Trace& trace, const TraceQuestion& question);
 
 }  // namespace vivace::api
