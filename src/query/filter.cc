@@ -353,4 +353,17 @@ Result<void> Filter::Shown::add(const traceql::Attribute& attribute, const Curso
   return {};
 }
 
+Result<void> Filter::Shown::add_first(const traceql::Attribute& attribute, Cursor at) {
+  const Scope owner = owner_of(attribute);
+  if (owner != Scope::event && owner != Scope::link) return add(attribute, at);
+  const Field span_of = owner == Scope::event ? Field::event_span : Field::link_span;
+  const Range range = TRY(belongings(*at.group, span_of, at.row));
+  const size_t before = values_.size();
+  for (uint32_t i = range.first; i < range.end() && values_.size() == before; ++i) {
+    (owner == Scope::event ? at.event : at.link) = i;
+    CHECK_OK(add(attribute, at));
+  }
+  return {};
+}
+
 }  // namespace vivace

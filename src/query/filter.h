@@ -69,8 +69,9 @@ class Filter {
 class Filter::Shown {
  public:
   const std::vector<ShownValue>& values() const { return values_; }
-  // The attribute as one of the span, of one of its events, or of its links: the first that has it.
   Result<void> add(const traceql::Attribute& attribute, const Cursor& at);
+  // Of an attribute of events or links: that of the first which has it.
+  Result<void> add_first(const traceql::Attribute& attribute, Cursor at);
 
  private:
   struct Source {

@@ -4,6 +4,8 @@
 // One thread; errors are those of reading columns.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -19,8 +21,10 @@ struct TraceFacts {
   std::string root_name;     // empty without a root
   std::string root_service;  // likewise, or without a service.name
 
+  // At most what a duration can be.
   int64_t duration_ns() const {
-    return end_ns > start_ns ? static_cast<int64_t>(end_ns - start_ns) : 0;
+    if (end_ns <= start_ns) return 0;
+    return static_cast<int64_t>(std::min<uint64_t>(end_ns - start_ns, INT64_MAX));
   }
 };
 

@@ -132,9 +132,9 @@ std::vector<Datum> elements_of(const Datum& array) {
 }
 
 Computed combine(Op op, const Datum& lhs, const Datum& rhs) {
+  if (lhs.type() == Type::nil || rhs.type() == Type::nil) return datum<bool>(false);
   const auto has_elements = [](const Datum& value) {  // or could be one
-    const Type type = value.type();
-    return type != Type::nil && type != Type::status && type != Type::kind;
+    return value.type() != Type::status && value.type() != Type::kind;
   };
   if ((is_empty_array(lhs) && has_elements(rhs)) || (is_empty_array(rhs) && has_elements(lhs))) {
     if (traceql::is_arithmetic(op)) return std::unexpected("arithmetic on an array");

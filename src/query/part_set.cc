@@ -1,0 +1,202 @@
+// Gathering a trace: rows of every part, sorted, repeats dropped. Of one part there are none.
+#include "query/part_set.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/log.h"
+#include "query/stored_values.h"
+
+namespace vivace {
+namespace {
+
+constexpr size_t kGroupsKept = 16;
+// Damage that is not in a row group: of a part's tables, its index, its list of traces.
+constexpr uint32_t kWholePart = UINT32_MAX;
+
+auto identity(const SpanRef& s) { return std::pair(s.id, s.kind); }
+auto identity_and_age(const SpanRef& s) { return std::tuple(s.id, s.kind, s.part, s.row); }
+auto canonical_order(const SpanRef& s) {
+  return std::tuple(s.start_ns, s.id, s.kind, s.part, s.row);
+}
+
+}  // namespace
+
+PartSet::PartSet(std::span<const Snapshot> snapshots) {
+  for (const Snapshot& snapshot : snapshots) {
+    damaged_parts_ += snapshot.damaged_parts;
+    for (const auto& part : snapshot.parts) {
+      Source source{.columns = std::make_unique<PartColumns>(part, *inspected_),
+                    .received_after_ns = snapshot.received_after_ns};
+      source.has_hidden = std::ranges::any_of(source.columns->groups(), [&](const RowGroup& g) {
+        return g.received_max_ns < snapshot.received_after_ns;
+      });
+      parts_.push_back(std::move(source));
+    }
+  }
+}
+
+uint32_t PartSet::number_of(const PartColumns& part) const {
+  const auto found = std::ranges::find_if(
+      parts_, [&](const Source& source) { return source.columns.get() == &part; });
+  ASSERT(found != parts_.end());
+  return static_cast<uint32_t>(found - parts_.begin());
+}
+
+bool PartSet::is_hidden(uint32_t part, uint32_t group) const {
+  const Source& source = parts_[part];
+  return source.columns->groups()[group].received_max_ns < source.received_after_ns;
+}
+
+std::shared_ptr<GroupColumns> PartSet::group(uint32_t part, uint32_t group) {
+  const auto found = std::ranges::find_if(
+      kept_, [&](const Kept& kept) { return kept.part == part && kept.group == group; });
+  if (found != kept_.end()) {
+    kept_.splice(kept_.begin(), kept_, found);
+  } else {
+    kept_.push_front({part, group, std::make_shared<GroupColumns>(this->part(part), group)});
+    if (kept_.size() > kGroupsKept) kept_.pop_back();
+  }
+  return kept_.front().columns;
+}
+
+std::shared_ptr<GroupColumns> PartSet::group_of(const SpanRef& span) {
+  return group(span.part, part(span.part).group_of(span.row));
+}
+
+bool PartSet::contain(const Error& error, uint32_t part, uint32_t group) {
+  if (error.code != Code::corrupt && error.code != Code::io) return false;
+  if (damaged_groups_.empty()) {
+    log::error("stored spans cannot be read; the answer goes without them",
+               {{"part", part}, {"row_group", group}, {"err", error.message}});
+  }
+  damaged_groups_.emplace(part, group);
+  return true;
+}
+
+// ------------------------------------------------------------------------------- traces
+
+Result<TracePlaces> PartSet::find(const TraceId& id) {
+  TracePlaces out{.id = id, .places = {}};
+  for (uint32_t part = 0; part < size(); ++part) {
+    const auto found = find_in(part, out);
+    if (!found && !contain(found.error(), part, kWholePart)) {
+      return std::unexpected(found.error());
+    }
+  }
+  return out;
+}
+
+Result<void> PartSet::find_in(uint32_t part, TracePlaces& out) {
+  const Part& in = this->part(part).part();
+  const std::optional<uint32_t> ordinal = TRY(in.find_trace(out.id, *inspected_));
+  if (!ordinal) return {};
+  if (parts_[part].has_hidden) return extend_by_rows(part, *ordinal, out);
+  const TraceEntry entry = TRY(in.trace(*ordinal, *inspected_));
+  out.start_ns = std::min(out.start_ns, entry.start_ns);
+  out.end_ns = std::max(out.end_ns, entry.end_ns);
+  out.places.push_back({part, *ordinal});
+  return {};
+}
+
+// What the part knows of the trace counts rows that are past retention, so its rows are asked.
+Result<void> PartSet::extend_by_rows(uint32_t part, uint32_t ordinal, TracePlaces& out) {
+  std::vector<SpanRef> spans;
+  CHECK_OK(add_spans({part, ordinal}, spans));
+  for (const SpanRef& span : spans) {
+    const uint64_t duration_ns = TRY(group_of(span)->number(Field::duration_ns, span.row));
+    out.start_ns = std::min(out.start_ns, span.start_ns);
+    out.end_ns = std::max(out.end_ns, span.start_ns + duration_ns);
+  }
+  if (!spans.empty()) out.places.push_back({part, ordinal});
+  return {};
+}
+
+Result<std::vector<SpanRef>> PartSet::spans(const TracePlaces& trace) {
+  std::vector<SpanRef> out;
+  for (const TracePlaces::Place& place : trace.places) {
+    const auto added = add_spans(place, out);
+    if (!added && !contain(added.error(), place.part, kWholePart)) {
+      return std::unexpected(added.error());
+    }
+  }
+  if (trace.places.size() > 1) {
+    std::ranges::sort(out, {}, identity_and_age);
+    const auto repeats = std::ranges::unique(out, {}, identity);
+    out.erase(repeats.begin(), repeats.end());
+  }
+  std::ranges::sort(out, {}, canonical_order);
+  return out;
+}
+
+Result<void> PartSet::add_spans(const TracePlaces::Place& place, std::vector<SpanRef>& out) {
+  const PartColumns& in = part(place.part);
+  std::vector<uint32_t> rows;
+  CHECK_OK(in.part().trace_rows(place.ordinal, rows, *inspected_));
+  for (const uint32_t row : rows) {
+    const uint32_t group = in.group_of(row);
+    if (is_hidden(place.part, group)) continue;
+    const auto added = add_span(place.part, row, out);
+    if (!added && !contain(added.error(), place.part, group)) {
+      return std::unexpected(added.error());
+    }
+  }
+  return {};
+}
+
+Result<void> PartSet::add_span(uint32_t part, uint32_t row, std::vector<SpanRef>& out) {
+  SpanRef span{.part = part, .row = row};
+  const auto columns = group_of(span);
+  span.start_ns = TRY(columns->number(Field::start_ns, row));
+  span.id = {TRY(columns->number(Field::span_id, row))};
+  span.kind = static_cast<int32_t>(TRY(columns->number(Field::kind, row)));
+  out.push_back(span);
+  return {};
+}
+
+Result<PartSet::Root> PartSet::root(std::span<const SpanRef> spans) {
+  const auto is_root = [this](const SpanRef& span) -> Result<bool> {
+    return TRY(group_of(span)->number(Field::parent_id, span.row)) == 0;
+  };
+  const auto read = [this](const SpanRef& span) -> Result<Root> {
+    const auto name = TRY(group_of(span)->value(Field::name, span.row));
+    return Root{std::string(name ? name->text : std::string_view()), TRY(service_of(span))};
+  };
+  for (size_t i = spans.size(); i-- > 0;) {
+    const SpanRef& span = spans[i];
+    const auto found = is_root(span);
+    if (found && !*found) continue;
+    auto out = found ? read(span) : std::unexpected(found.error());
+    if (out || !contain(out.error(), span.part, part(span.part).group_of(span.row))) return out;
+  }
+  return Root{};
+}
+
+Result<std::string> PartSet::service_of(const SpanRef& span) {
+  const auto columns = group_of(span);
+  const auto resource = static_cast<uint32_t>(TRY(columns->number(Field::resource, span.row)));
+  const auto name = TRY(columns->value(Scope::resource, "service.name", resource));
+  return std::string(name && name->type == ValueType::string ? name->text : std::string_view());
+}
+
+// ------------------------------------------------------------------------------- facts
+
+Result<const TraceFacts*> TraceFactsOf::facts(PartColumns& part, uint32_t ordinal) {
+  const TraceId id = TRY(part.part().trace(ordinal, part.inspected())).id;
+  if (facts_ && id == last_) return &*facts_;
+  facts_.reset();
+  const TracePlaces places = TRY(parts_.find(id));
+  TraceFacts out{
+      .start_ns = places.start_ns, .end_ns = places.end_ns, .root_name = {}, .root_service = {}};
+  if (roots_) {
+    const std::vector<SpanRef> spans = TRY(parts_.spans(places));
+    PartSet::Root root = TRY(parts_.root(spans));
+    out.root_name = std::move(root.name);
+    out.root_service = std::move(root.service);
+  }
+  last_ = id;
+  facts_ = std::move(out);
+  return &*facts_;
+}
+
+}  // namespace vivace

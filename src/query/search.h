@@ -1,0 +1,100 @@
+// Search: the newest traces in which some spans pass a query.
+//
+//   auto question = TRY(plan_search(query));       // what of the language this version evaluates
+//   question.limit = 20; ...
+//   SearchResult found = TRY(search(snapshots, question, control));
+//
+// EXACT. The answer is the `limit` newest of all traces that match, by the start of the whole
+// trace, ties by trace id, and the same each time. Times, root and statistics are those of the
+// whole trace, wherever its parts lie; a span counts once.
+//
+// HOW. Row groups are visited from the newest; in each, the filter leaves rows, these their traces,
+// and a trace whose start in this part is older than the worst of `limit` traces found so far needs
+// no further look. The search ends when no row group is left that could hold a newer one.
+//
+// A WINDOW is on the whole trace: it begins before the end and ends after the start. Row groups
+// that lie kTraceReachNs beyond the window are not visited: matching spans of a trace that far
+// outside, whose other spans lie in another part, are not seen.
+//
+// Memory: the answer, the columns of the row groups used last, and bitmaps of matches. A failing
+// evaluation is Code::invalid_argument; Code::cancelled and Code::deadline_exceeded are those of
+// the control, which is asked once a row group.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "query/filter.h"
+#include "query/query_control.h"
+#include "store/snapshot.h"
+#include "traceql/ast.h"
+
+namespace vivace {
+
+constexpr uint64_t kTraceReachNs = 600'000'000'000;
+
+struct SearchQuestion {
+  // The spans of the answer pass all of these. Conditions are borrowed.
+  std::vector<const traceql::FieldExpr*> spans;
+  // And for each of these, some span of the trace passes.
+  std::vector<const traceql::FieldExpr*> elsewhere;
+  std::vector<traceql::Attribute> select;  // what the answer shows besides
+  bool never = false;                      // the answer is empty without looking
+
+  uint32_t limit = 20;
+  uint32_t spans_per_set = 3;
+  uint64_t start_ns = 0;  // the window; both inclusive
+  uint64_t end_ns = UINT64_MAX;
+  int64_t duration_min_ns = 0;  // of the whole trace; both inclusive
+  int64_t duration_max_ns = INT64_MAX;
+};
+
+struct FoundSpan {
+  SpanId id;
+  uint64_t start_ns = 0;
+  uint64_t duration_ns = 0;
+  std::string name;  // only if the query names it
+  std::vector<ShownValue> attributes;
+};
+
+struct FoundSpanSet {
+  std::vector<FoundSpan> spans;  // the first, in canonical order
+  uint32_t matched = 0;          // all that pass
+};
+
+struct ServiceCounts {
+  uint32_t spans = 0;
+  uint32_t errors = 0;
+};
+
+struct FoundTrace {
+  TraceId id;
+  uint64_t start_ns = 0;
+  uint64_t end_ns = 0;  // below the start in a trace of odd spans
+  std::string root_name;
+  std::string root_service;  // empty if there is no root yet
+  std::vector<FoundSpanSet> sets;
+  std::map<std::string, ServiceCounts> services;
+};
+
+struct SearchResult {
+  std::vector<FoundTrace> traces;  // newest first
+  uint64_t inspected_bytes = 0;
+  uint64_t inspected_spans = 0;
+  uint64_t inspected_traces = 0;  // of the parts that were looked into
+  uint32_t parts = 0;
+  uint32_t groups = 0;   // row groups in question; most may not have been visited
+  uint32_t damaged = 0;  // that could not be read: the answer may lack traces
+};
+
+// The question of a query, which must outlive it. A metrics query is asked by its spans.
+// Code::invalid_argument names what this version does not evaluate.
+Result<SearchQuestion> plan_search(const traceql::Query& query);
+
+Result<SearchResult> search(std::span<const Snapshot> snapshots, const SearchQuestion& question,
+                            const QueryControl& control);
+
+}  // namespace vivace
