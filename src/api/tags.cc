@@ -11,7 +11,6 @@
 
 #include "api/params.h"
 #include "api/window.h"
-#include "base/log.h"
 #include "query/tags.h"
 #include "traceql/traceql.h"
 #include "wire/json.h"
@@ -150,12 +149,6 @@ std::vector<Snapshot> snapshots_of(const Call& call, const Store& store) {
   std::vector<Snapshot> out;
   for (const std::string& tenant : call.tenants) out.push_back(store.snapshot(tenant));
   return out;
-}
-
-void log_damage(const Call& call, uint32_t damaged) {
-  if (damaged == 0) return;
-  log::warn("tags without damaged row groups",
-            {{"url", call.request().path}, {"row_groups", damaged}});
 }
 
 // ---- answers
@@ -319,7 +312,6 @@ Result<std::string> names_body(const Call& call, const Store& store, const TagsQ
     names =
         TRY(tag_names(snapshots_of(call, store), scopes.stored, question, control_of(call, asked)));
   }
-  log_damage(call, names.damaged);
   const Form form = form_of(call);
   if (asked.version == 2) {
     return scopes_body(form, by_scope(names, scopes, question.count_max), names.inspected);
@@ -357,7 +349,6 @@ Result<std::string> texts_of_values(const Call& call, const Store& store,
     values = TRY(
         tag_values(snapshots_of(call, store), unscoped(name), question, control_of(call, asked)));
   }
-  log_damage(call, values.damaged);
   for (TagValue& value : values.values) texts.push_back(std::move(value.text));
   sort_and_cut(texts, question.count_max);
   return texts_body(form_of(call), "tagValues", texts, values.inspected);
@@ -375,7 +366,6 @@ Result<std::string> typed_values(const Call& call, const Store& store, const Tag
   const TagQuestion question = TRY(parse_question(Params(call.request().query), asked));
   const TagValues values =
       TRY(tag_values(snapshots_of(call, store), *attribute, question, control_of(call, asked)));
-  log_damage(call, values.damaged);
   const Form form = form_of(call);
   return form == Form::llm ? llm_body(values) : typed_body(form, values);
 }

@@ -18,6 +18,10 @@ class TagRowFilter {
   // False: every row passes, and `rows` is not to be asked.
   bool filters() const { return filter_.has_value(); }
   bool needs_traces() const { return filter_ && filter_->needs_traces(); }
+  bool names_roots() const {
+    return filter_ && (filter_->mentions(traceql::Intrinsic::root_name) ||
+                       filter_->mentions(traceql::Intrinsic::root_service));
+  }
   // Bit i is the row first + i of the group.
   Result<Bits> rows(GroupColumns& group, TraceValues* maybe_traces) {
     return filter_->rows(group, maybe_traces);

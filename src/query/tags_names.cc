@@ -42,15 +42,15 @@ class Names final : public TagVisitor {
     return true;
   }
 
-  Result<void> visit(const TagOwners& owners, Inspected& inspected) override {
+  Result<void> visit(const TagOwners& owners) override {
     const bool per_part = owners.scope == Scope::resource || owners.scope == Scope::scope;
     if (owners.group == kAllGroups || (per_part && owners.picked.is_all())) {
-      return add_schema(owners, inspected);
+      return add_schema(owners);
     }
-    return add_shapes(owners, inspected);
+    return add_shapes(owners);
   }
 
-  Result<void> leave(const Part&, Inspected&) override {
+  Result<void> leave(PartColumns&) override {
     for (List& list : lists_) list.climb = Climb();
     return {};
   }
@@ -79,26 +79,27 @@ class Names final : public TagVisitor {
     if (!name.empty()) list(scope).texts.add(name, list(scope).count_left, room_);
   }
 
-  Result<void> add_schema(const TagOwners& owners, Inspected& inspected) {
-    const Part& part = *owners.part;
+  Result<void> add_schema(const TagOwners& owners) {
+    const Part& part = owners.part();
     const uint32_t columns = part.columns(owners.scope);
     for (uint32_t c = 0; c < columns; ++c) add(owners.scope, part.column(owners.scope, c).key);
     const uint32_t groups = owners.group == kAllGroups ? part.groups() : 1;
     for (uint32_t g = groups; g-- > 0 && !full();) {
-      CHECK_OK(add_overflow({&part, owners.scope, g, owners.picked}, inspected));
+      CHECK_OK(add_overflow({owners.columns, owners.scope, g, owners.picked}));
     }
     return {};
   }
 
-  Result<void> add_shapes(const TagOwners& owners, Inspected& inspected) {
-    const Part& part = *owners.part;
+  Result<void> add_shapes(const TagOwners& owners) {
+    const Part& part = owners.part();
     Climb& climb = list(owners.scope).climb;
     if (climb.shapes == nullptr) {
-      climb.shapes = TRY(part.shapes(owners.scope, inspected));
+      climb.shapes = TRY(part.shapes(owners.scope, owners.inspected()));
       climb.nodes.resize(climb.shapes->size());
       climb.columns.resize(part.columns(owners.scope));
     }
-    const Column column = TRY(part.read(shape_field(owners.scope), owners.group, inspected));
+    const Column column =
+        TRY(part.read(shape_field(owners.scope), owners.group, owners.inspected()));
     for (const Slice& slice : column.slices) {
       for (uint32_t i = 0; i < slice.count; ++i) {
         if (slice.words[i] >= climb.nodes.size()) return fail(Code::corrupt, "no such shape");
@@ -106,7 +107,7 @@ class Names final : public TagVisitor {
         CHECK_OK(climb_from(slice.words[i], owners));
       }
     }
-    if (climb.overflows) CHECK_OK(add_overflow(owners, inspected));
+    if (climb.overflows) CHECK_OK(add_overflow(owners));
     return {};
   }
 
@@ -121,7 +122,7 @@ class Names final : public TagVisitor {
         return fail(Code::corrupt, "a shape names no column");
       } else if (!climb.columns[shape.column]) {
         climb.columns[shape.column] = true;
-        add(owners.scope, owners.part->column(owners.scope, shape.column).key);
+        add(owners.scope, owners.part().column(owners.scope, shape.column).key);
       }
       if (shape.parent >= climb.nodes.size()) return fail(Code::corrupt, "no such shape");
       node = shape.parent;
@@ -130,9 +131,9 @@ class Names final : public TagVisitor {
     return {};
   }
 
-  Result<void> add_overflow(const TagOwners& owners, Inspected& inspected) {
+  Result<void> add_overflow(const TagOwners& owners) {
     const Overflow overflow =
-        TRY(owners.part->read_overflow(owners.scope, owners.group, inspected));
+        TRY(owners.part().read_overflow(owners.scope, owners.group, owners.inspected()));
     return keys_.each_text(overflow.keys, owners.picked,
                            [&](std::string_view key) { add(owners.scope, key); });
   }
@@ -148,8 +149,9 @@ class Names final : public TagVisitor {
 Result<TagNames> tag_names(Snapshots snapshots, ScopeSet scopes, const TagQuestion& question,
                            const QueryControl& control) {
   Names names(scopes, question);
-  const TagScanned scanned = TRY(scan_tags(snapshots, question, control, names));
-  TagNames out{.names = {}, .inspected = scanned.inspected, .damaged = scanned.damaged};
+  PartSet parts(snapshots);
+  CHECK_OK(scan_tags(parts, question, control, names));
+  TagNames out{.names = {}, .inspected = parts.inspected(), .damaged = parts.damaged()};
   for (size_t i = 0; i < kScopes; ++i) out.names[i] = names.take(i);
   return out;
 }

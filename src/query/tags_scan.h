@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "query/bits.h"
+#include "query/part_set.h"
 #include "query/tags.h"
 
 namespace vivace {
@@ -54,10 +55,13 @@ constexpr uint32_t kAllGroups = UINT32_MAX;
 // Owners of one kind in one row group, or in the whole part: kAllGroups for spans, events and links
 // (if the visitor takes that), 0 for resources and scopes.
 struct TagOwners {
-  const Part* part;
+  PartColumns& columns;  // of the part
   Scope scope;
   uint32_t group;
   const Picked& picked;
+
+  const Part& part() const { return columns.part(); }
+  Inspected& inspected() const { return columns.inspected(); }
 };
 
 class TagVisitor {
@@ -67,16 +71,12 @@ class TagVisitor {
   // Whether it takes all owners of a part at once, where all are asked for.
   virtual bool takes_whole_parts() const { return false; }
   virtual bool full() const = 0;  // then the scan ends
-  virtual Result<void> visit(const TagOwners& owners, Inspected& inspected) = 0;
+  virtual Result<void> visit(const TagOwners& owners) = 0;
   // After the last owners of a part.
-  virtual Result<void> leave(const Part&, Inspected&) { return {}; }
+  virtual Result<void> leave(PartColumns&) { return {}; }
 };
 
-struct TagScanned {
-  Inspected inspected;
-  uint32_t damaged = 0;
-};
-Result<TagScanned> scan_tags(Snapshots snapshots, const TagQuestion& question,
-                             const QueryControl& control, TagVisitor& visitor);
+Result<void> scan_tags(PartSet& parts, const TagQuestion& question, const QueryControl& control,
+                       TagVisitor& visitor);
 
 }  // namespace vivace

@@ -517,6 +517,10 @@ TEST(TagsTest, RootNamesOfTracesThatPass) {
   EXPECT_THAT(values_of(snapshot, intrinsic(Intrinsic::root_service), question),
               ElementsAre("string shop 3", "string shop 4"));
   EXPECT_EQ(values_of(snapshot, intrinsic(Intrinsic::root_service)).size(), 4U);
+  question.filter = *traceql::read_tag_filter("{ rootName = `root 3` && span.n != nil }");
+  EXPECT_THAT(values_of(snapshot, of_span("n"), question), ElementsAre("int 3"));
+  question.filter = *traceql::read_tag_filter("{ traceDuration > 90us }");
+  EXPECT_THAT(values_of(snapshot, of_span("n"), question).size(), 4U);
 }
 
 TEST(TagsTest, EqualTheOracleOverManyRowGroups) {
