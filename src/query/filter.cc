@@ -18,6 +18,27 @@ using traceql::Computed;
 using traceql::Datum;
 using Form = FilterNode::Form;
 
+// Patterns of trees that nobody checked, so that making nodes cannot fail.
+Result<void> check_patterns(const traceql::FieldExpr& expression) {
+  if (const auto* unary = expression.get_if<traceql::Unary>()) {
+    return check_patterns(*unary->operand);
+  }
+  if (const auto* test = expression.get_if<traceql::NilTest>()) {
+    return check_patterns(*test->operand);
+  }
+  const auto* binary = expression.get_if<traceql::Binary>();
+  if (binary == nullptr) return {};
+  CHECK_OK(check_patterns(*binary->lhs));
+  if (binary->op != traceql::Op::matches && binary->op != traceql::Op::not_matches) {
+    return check_patterns(*binary->rhs);
+  }
+  const auto* literal = binary->rhs->get_if<Datum>();
+  const auto* pattern = literal != nullptr ? literal->get_if<std::string>() : nullptr;
+  if (pattern == nullptr) return fail(Code::invalid_argument, "a pattern that is no text");
+  TRY(traceql::Regex::compile(*pattern));
+  return {};
+}
+
 const FilterNode* find_refused(const FilterNode& node) {
   if ((node.form == Form::test || node.form == Form::attribute) &&
       !is_evaluated(node.attribute.intrinsic)) {
@@ -61,8 +82,16 @@ Result<Bits> FilterRun::spans(FilterNode& node, Bits mask) {
 
   // One event must satisfy all operands that look at events, one link all that look at links.
   std::array<Nodes, 4> by_use;
-  for (const auto& operand : node.operands) by_use[operand->uses].push_back(operand.get());
+  Nodes all;
+  for (const auto& operand : node.operands) {
+    by_use[operand->uses].push_back(operand.get());
+    all.push_back(operand.get());
+  }
   constexpr size_t kUsesBoth = kUsesEvent | kUsesLink;
+  const bool in_order = std::ranges::is_sorted(all, {}, &FilterNode::uses);
+  if (node.may_fail && (!in_order || !by_use[kUsesBoth].empty())) {
+    return spans_of_all(all, std::move(mask));
+  }
   if (!by_use[kUsesBoth].empty()) {
     for (const size_t use : {kUsesEvent, kUsesLink}) {
       std::ranges::copy(by_use[use], std::back_inserter(by_use[kUsesBoth]));
@@ -261,6 +290,7 @@ Filter& Filter::operator=(Filter&&) noexcept = default;
 Filter::~Filter() = default;
 
 Result<Filter> Filter::compile(const traceql::FieldExpr& condition) {
+  CHECK_OK(check_patterns(condition));
   Filter out(make_node(condition));
   if (const FilterNode* refused = find_refused(*out.root_)) {
     return fail(Code::invalid_argument,
