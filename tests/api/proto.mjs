@@ -19,6 +19,11 @@ export const ExportResponse = type('otlp.ExportTraceServiceResponse');
 export const TracesData = type('otlp.TracesData');
 export const TraceByIdResponse = type('tempo.TraceByIDResponse');
 export const RpcStatus = type('tempo.RpcStatus');
+export const SearchResponse = type('tempo.SearchResponse');
+export const SearchTagsResponse = type('tempo.SearchTagsResponse');
+export const SearchTagsV2Response = type('tempo.SearchTagsV2Response');
+export const SearchTagValuesResponse = type('tempo.SearchTagValuesResponse');
+export const SearchTagValuesV2Response = type('tempo.SearchTagValuesV2Response');
 
 export const encode = (messageType, object) =>
   Buffer.from(messageType.encode(messageType.fromObject(object)).finish());
