@@ -109,6 +109,7 @@ void Api::route_api(std::string_view path, net::Request request, net::Responder 
   }
   const bool v2 = path.starts_with("v2/");
   const std::string_view rest = path.substr(v2 ? 3 : 0);
+  if (path == "search") return search(call("api_search"));
   if (rest == "search/tags") {
     return tags(call(v2 ? "api_v2_search_tags" : "api_search_tags"), "", v2 ? 2 : 1);
   }
@@ -151,6 +152,18 @@ void Api::trace_by_id(Call call, std::string id, int version) {
   run_query(std::move(call), [id = std::move(id), version, limit = options_.trace_bytes_max](
                                  Call ready_call, const Store& store) {
     answer_trace(std::move(ready_call), store, {id, version, limit});
+  });
+}
+
+void Api::search(Call call) {
+  call.op = "search";
+  run_query(std::move(call), [settings = SearchSettings{
+                                  .limits = options_.search_limits,
+                                  .range_max_ns = options_.search_range_max_ns,
+                                  .query_bytes_max = options_.query_bytes_max,
+                                  .timeout_ns = options_.search_timeout_ns,
+                                  .clock = context_.clock}](Call ready_call, const Store& store) {
+    answer_search(std::move(ready_call), store, settings);
   });
 }
 

@@ -7,6 +7,7 @@
 //   /api/status/buildinfo           version, for Grafana's feature switches
 //   /api/traces/{id}                a trace, v1; see traces.h
 //   /api/v2/traces/{id}             a trace, v2
+//   /api/search                     the newest traces that match; see search.h
 //   /api/search/tags                names and values of tags, v1 and below /api/v2; see tags.h
 //   /api/search/tag/{name}/values
 //
@@ -20,6 +21,7 @@
 #include <string>
 
 #include "api/call.h"
+#include "api/search.h"
 #include "base/workers.h"
 #include "net/http.h"
 #include "store/store.h"
@@ -36,7 +38,8 @@ struct ApiOptions {
   int64_t query_bytes_max = 128 << 10;  // of a TraceQL text; 0: no limit
   int64_t search_range_max_ns = 0;      // between start and end; 0: no limit
   int64_t search_timeout_ns = 0;        // 0: none
-  std::string version;                  // as /api/status/buildinfo tells it, without "v"
+  SearchLimits search_limits = {};
+  std::string version;  // as /api/status/buildinfo tells it, without "v"
   std::string revision;
 };
 
@@ -60,6 +63,7 @@ class Api {
   void metrics(Call call);
   void build_info(Call call) const;
   void trace_by_id(Call call, std::string id, int version);
+  void search(Call call);
   void tags(Call call, std::string name, int version);
   void run_query(Call call, std::function<void(Call, const Store&)> run);
 

@@ -63,6 +63,10 @@ class App::Parts {
               .query_bytes_max = config_.queries.expression_bytes_max,
               .search_range_max_ns = config_.queries.search_range_max_ns,
               .search_timeout_ns = config_.queries.search_timeout_ns,
+              .search_limits = {.traces_default = config_.queries.search_traces_default,
+                                .traces_max = config_.queries.search_traces_max,
+                                .spans_default = config_.queries.search_spans_default,
+                                .spans_max = config_.queries.search_spans_max},
               .version = version(),
               .revision = revision()},
              {.clock = &clock_, .metrics = &metrics_}, queries_) {}

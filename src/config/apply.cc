@@ -234,6 +234,12 @@ class Filler {
     }
     to.search_timeout_ns = not_negative("querier.search.query_timeout");
     to.expression_bytes_max = settings_.integer("query_frontend.max_query_expression_size_bytes");
+    to.search_traces_default = not_negative("query_frontend.search.default_result_limit");
+    // The default of 2.10: an answer is held in memory.
+    const std::string_view traces_max = "query_frontend.search.max_result_limit";
+    if (settings_.has(traces_max)) to.search_traces_max = not_negative(traces_max);
+    to.search_spans_default = not_negative("query_frontend.search.default_spans_per_span_set");
+    to.search_spans_max = not_negative("query_frontend.search.max_spans_per_span_set");
   }
 
   void generator() {

@@ -1,0 +1,253 @@
+// Writing traces and their spans. Both forms have the same fields; see the header.
+#include "api/search_answer.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <protozero/pbf_writer.hpp>
+
+#include "api/trace_json.h"
+#include "query/stored_values.h"
+#include "wire/json.h"
+
+namespace vivace::api {
+namespace {
+
+using protozero::pbf_writer;
+
+constexpr std::string_view kNoRoot = "<root span not yet received>";
+
+std::string short_id(const TraceId& id) {
+  std::string out = to_hex(id.view());
+  out.erase(0, std::min(out.find_first_not_of('0'), out.size() - 1));
+  return out;
+}
+
+std::string_view service_of_root(const FoundTrace& trace) {
+  return trace.root_service.empty() ? kNoRoot : std::string_view(trace.root_service);
+}
+
+uint32_t duration_ms(const FoundTrace& trace) {
+  if (trace.end_ns <= trace.start_ns) return 0;
+  return static_cast<uint32_t>(
+      std::min<uint64_t>((trace.end_ns - trace.start_ns) / 1'000'000, UINT32_MAX));
+}
+
+struct Jobs {
+  uint32_t done;
+  uint32_t all;
+};
+Jobs jobs_of(const SearchResult& result) {
+  const uint32_t all = std::max({result.groups, result.damaged, 1U});
+  return {all - result.damaged, all};
+}
+
+// ------------------------------------------------------------------------------- JSON
+
+// Members of one object: a comma before each but the first.
+class Members {
+ public:
+  explicit Members(std::string& out) : out_(out) { out_ += '{'; }
+  std::string& next(std::string_view name) {
+    if (!std::exchange(first_, false)) out_ += ',';
+    append_json_string(out_, name);
+    out_ += ':';
+    return out_;
+  }
+  void text(std::string_view name, std::string_view value) {
+    if (!value.empty()) append_json_string(next(name), value);
+  }
+  void number(std::string_view name, uint32_t value) {
+    if (value != 0) next(name) += fmt::format("{}", value);
+  }
+  void number64(std::string_view name, uint64_t value) {
+    if (value != 0) append_json_uint64(next(name), value);
+  }
+  void end() { out_ += '}'; }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+// A list; `append` writes one element.
+void append_list(std::string& out, const auto& elements, auto append) {
+  out += '[';
+  bool first = true;
+  for (const auto& element : elements) {
+    if (!std::exchange(first, false)) out += ',';
+    append(element);
+  }
+  out += ']';
+}
+
+void append_span(std::string& out, const FoundSpan& span) {
+  Members members(out);
+  members.text("spanID", to_hex(span.id.view()));
+  members.text("name", span.name);
+  members.number64("startTimeUnixNano", span.start_ns);
+  members.number64("durationNanos", span.duration_ns);
+  if (!span.attributes.empty()) {
+    append_list(members.next("attributes"), span.attributes, [&](const ShownValue& shown) {
+      Members pair(out);
+      pair.text("key", shown.key);
+      std::string room;
+      append_value(pair.next("value"), to_value(shown.value, room));
+      pair.end();
+    });
+  }
+  members.end();
+}
+
+void append_set(std::string& out, const FoundSpanSet& set) {
+  Members members(out);
+  append_list(members.next("spans"), set.spans,
+              [&](const FoundSpan& span) { append_span(out, span); });
+  members.number("matched", set.matched);
+  members.end();
+}
+
+void append_services(std::string& out, const FoundTrace& trace) {
+  Members services(out);
+  for (const auto& [name, counts] : trace.services) {
+    Members members(services.next(name));
+    members.number("spanCount", counts.spans);
+    members.number("errorCount", counts.errors);
+    members.end();
+  }
+  services.end();
+}
+
+void append_trace(std::string& out, const FoundTrace& trace, bool with_sets) {
+  Members members(out);
+  members.text("traceID", short_id(trace.id));
+  members.text("rootServiceName", service_of_root(trace));
+  members.text("rootTraceName", trace.root_name);
+  members.number64("startTimeUnixNano", trace.start_ns);
+  members.number("durationMs", duration_ms(trace));
+  if (with_sets) {
+    append_set(members.next("spanSet"), trace.sets.front());
+    append_list(members.next("spanSets"), trace.sets,
+                [&](const FoundSpanSet& set) { append_set(out, set); });
+    if (!trace.services.empty()) append_services(members.next("serviceStats"), trace);
+  }
+  members.end();
+}
+
+void append_metrics(std::string& out, const SearchResult& result) {
+  const Jobs jobs = jobs_of(result);
+  Members members(out);
+  members.number("inspectedTraces", static_cast<uint32_t>(result.inspected_traces));
+  members.number64("inspectedBytes", result.inspected_bytes);
+  members.number("totalBlocks", result.parts);
+  members.number("completedJobs", jobs.done);
+  members.number("totalJobs", jobs.all);
+  members.number64("inspectedSpans", result.inspected_spans);
+  members.end();
+}
+
+// ------------------------------------------------------------------------------- protobuf
+
+std::string any_value(const traceql::Datum& value) {
+  std::string room;
+  const Value stored = to_value(value, room);
+  std::string out;
+  pbf_writer any(out);
+  switch (stored.type) {
+    case ValueType::boolean:
+      any.add_bool(2, stored.as_boolean());
+      break;
+    case ValueType::integer:
+      any.add_int64(3, stored.as_integer());
+      break;
+    case ValueType::real:
+      any.add_double(4, stored.as_real());
+      break;
+    case ValueType::array:
+      any.add_message(5, stored.text.data(), stored.text.size());
+      break;
+    default:
+      any.add_string(1, stored.text.data(), stored.text.size());
+  }
+  return out;
+}
+
+void write_text(pbf_writer& out, uint32_t field, std::string_view text) {
+  if (!text.empty()) out.add_string(field, text.data(), text.size());
+}
+void write_number(pbf_writer& out, uint32_t field, uint64_t number) {
+  if (number != 0) out.add_uint64(field, number);
+}
+
+std::string set_proto(const FoundSpanSet& set) {
+  std::string out;
+  pbf_writer writer(out);
+  for (const FoundSpan& span : set.spans) {
+    pbf_writer inner(writer, 1);
+    write_text(inner, 1, to_hex(span.id.view()));
+    write_text(inner, 2, span.name);
+    write_number(inner, 3, span.start_ns);
+    write_number(inner, 4, span.duration_ns);
+    for (const ShownValue& shown : span.attributes) {
+      pbf_writer pair(inner, 5);
+      write_text(pair, 1, shown.key);
+      pair.add_message(2, any_value(shown.value));
+    }
+  }
+  write_number(writer, 2, set.matched);
+  return out;
+}
+
+void write_trace(pbf_writer& out, const FoundTrace& trace, bool with_sets) {
+  write_text(out, 1, short_id(trace.id));
+  write_text(out, 2, service_of_root(trace));
+  write_text(out, 3, trace.root_name);
+  write_number(out, 4, trace.start_ns);
+  write_number(out, 5, duration_ms(trace));
+  if (!with_sets) return;
+  out.add_message(6, set_proto(trace.sets.front()));
+  for (const FoundSpanSet& set : trace.sets) out.add_message(7, set_proto(set));
+  for (const auto& [name, counts] : trace.services) {
+    pbf_writer entry(out, 8);
+    write_text(entry, 1, name);
+    pbf_writer stats(entry, 2);
+    write_number(stats, 1, counts.spans);
+    write_number(stats, 2, counts.errors);
+  }
+}
+
+}  // namespace
+
+void append_search_json(std::string& out, const SearchResult& result, bool with_sets,
+                        const std::function<bool()>& checkpoint) {
+  out += "{\"traces\":[";
+  bool first = true;
+  for (const FoundTrace& trace : result.traces) {
+    if (!std::exchange(first, false)) out += ',';
+    append_trace(out, trace, with_sets);
+    if (!checkpoint()) return;
+  }
+  out += "],\"metrics\":";
+  append_metrics(out, result);
+  out += '}';
+}
+
+std::string search_proto(const SearchResult& result, bool with_sets) {
+  std::string out;
+  pbf_writer writer(out);
+  for (const FoundTrace& trace : result.traces) {
+    pbf_writer inner(writer, 1);
+    write_trace(inner, trace, with_sets);
+  }
+  const Jobs jobs = jobs_of(result);
+  pbf_writer metrics(writer, 2);
+  write_number(metrics, 1, result.inspected_traces);
+  write_number(metrics, 2, result.inspected_bytes);
+  write_number(metrics, 3, result.parts);
+  write_number(metrics, 4, jobs.done);
+  write_number(metrics, 5, jobs.all);
+  write_number(metrics, 7, result.inspected_spans);
+  return out;
+}
+
+}  // namespace vivace::api
