@@ -19,12 +19,18 @@ struct Piece {
   Result<std::string> content;
 };
 
+// Long texts become their hash: hostile blocks may say much.
+inline void condense(std::string& text) {
+  if (text.size() > 1'000'000) text = std::to_string(hash64(text));
+}
+
 inline std::string text_of(const Column& column) {
   std::string out;
   for (const Slice& slice : column.slices) {
     for (uint32_t i = 0; i < slice.count; ++i) {
       append_le(out, slice.owner(i));
       if (slice.longs != nullptr) append_le(out, slice.longs[i]);
+      condense(out);
       if (slice.words == nullptr) continue;
       if (column.texts == nullptr) {
         append_le(out, slice.words[i]);
@@ -59,6 +65,7 @@ inline std::string text_of(const Overflow& overflow) {
       } else {
         append_le(out, value);
       }
+      condense(out);
     }
   }
   return out;
@@ -81,7 +88,10 @@ inline Result<std::string> trace_of(const Part& part, uint32_t ordinal) {
   std::vector<uint32_t> rows;
   CHECK_OK(part.trace_rows(ordinal, rows, inspected));
   std::string out = text_of(entry);
-  for (const uint32_t row : rows) out += fmt::format(" {}", row);
+  for (const uint32_t row : rows) {
+    append_le(out, row);
+    condense(out);
+  }
   return out;
 }
 

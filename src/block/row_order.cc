@@ -173,7 +173,7 @@ Result<void> add_times(const Part& source, RowOrder& out) {
     of.start_min_ns = UINT64_MAX;
     for (uint32_t row = of.rows.first; row < of.rows.end(); ++row) {
       of.start_min_ns = std::min(of.start_min_ns, starts[row_of[row]]);
-      of.end_max_ns = std::max(of.end_max_ns, end_of(row));
+      of.end_max_ns = std::max({of.end_max_ns, starts[row_of[row]], end_of(row)});
     }
     of.end_max_ns = std::max(of.end_max_ns, of.start_min_ns);
   }
