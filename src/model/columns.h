@@ -143,7 +143,7 @@ struct RowGroup {
   Range events;
   Range links;
   uint64_t start_min_ns = 0;    // of its spans
-  uint64_t end_max_ns = 0;      // of its spans; not below start_min_ns
+  uint64_t end_max_ns = 0;      // of its spans; no start is later, though an end may be earlier
   int64_t received_max_ns = 0;  // when the last of its spans came
 };
 
