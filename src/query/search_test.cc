@@ -1,12 +1,12 @@
-// Search against the oracle of testing/naive.h: random spans under random filters, in one head, in
-// several with traces torn between them and spans sent again, with and without a limit.
+// Search against the oracle of testing/naive.h: random spans under random filters, in heads and
+// blocks with traces torn between them and spans sent again, with and without a limit.
 #include "query/search.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "query/testing/mixed_parts.h"
 #include "query/testing/naive.h"
-#include "query/testing/parts.h"
 #include "query/testing/random_filters.h"
 #include "traceql/traceql.h"
 
@@ -114,15 +114,20 @@ Oracle oracle(const std::vector<naive::Trace>& traces, const traceql::Query& que
   return out;
 }
 
-class RandomSearch : public testing::TestWithParam<uint64_t> {};
+enum class Kinds : uint8_t { heads, blocks, mixed };
+
+class RandomSearch : public testing::TestWithParam<std::tuple<Kinds, uint64_t>> {};
 
 TEST_P(RandomSearch, AgreesWithTheOracle) {
-  constexpr int kFilters = 120;
-  const uint64_t seed = GetParam();
+  constexpr int kFilters = 100;
+  const auto [kinds, seed] = GetParam();
   RandomSpans random(seed);
   RandomFilters filters(random);
   const Parts parts = random_parts(random);
-  const Snapshot snapshot = snapshot_of(parts);
+  MixedParts disk;
+  const Snapshot snapshot = disk.snapshot(parts, [&, kinds = kinds](size_t) {
+    return kinds == Kinds::blocks || (kinds == Kinds::mixed && random.chance(50));
+  });
   const std::vector<naive::Trace> traces = naive::traces_of(parts);
   int answered = 0;
   for (int i = 0; i < kFilters; ++i) {
@@ -146,7 +151,10 @@ TEST_P(RandomSearch, AgreesWithTheOracle) {
   EXPECT_GT(answered, kFilters / 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomSearch, testing::Range<uint64_t>(1, 21));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomSearch,
+                         testing::Combine(testing::Values(Kinds::heads, Kinds::blocks,
+                                                          Kinds::mixed),
+                                          testing::Range<uint64_t>(1, 13)));
 
 }  // namespace
 }  // namespace vivace
