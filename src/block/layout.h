@@ -31,6 +31,10 @@ constexpr uint32_t kDictionaryBytes = 1U << 20;
 
 // Columns of the file. 0-63: the fields.
 constexpr uint32_t field_column(Field field) { return static_cast<uint32_t>(field); }
+// FORMAT.md lists them: a field that is added later goes behind the others.
+static_assert(kFields == 39 && static_cast<int>(Field::link_span) == 23 &&
+              static_cast<int>(Field::resource_shape) == 31 && kFields <= 64);
+static_assert(static_cast<int>(ValueType::map) == 7 && static_cast<int>(Scope::link) == 4);
 constexpr uint32_t shapes_column(Scope owner) { return 64 + static_cast<uint32_t>(owner); }
 enum class OverflowPiece : uint8_t { keys, types, values, texts };
 constexpr uint32_t overflow_column(Scope owner, OverflowPiece piece) {
