@@ -80,7 +80,12 @@ class App::Parts {
     ingest_ = std::make_unique<Ingest>(
         IngestOptions{.threads = cpus(),
                       .attribute_bytes_max = static_cast<uint32_t>(attribute_bytes_max()),
-                      .body_bytes_max = body_bytes_max()},
+                      .body_bytes_max = body_bytes_max(),
+                      .rate = {.bytes_per_s = config_.limits.rate_limit_bytes,
+                               .burst_bytes = config_.limits.burst_size_bytes},
+                      .traces = {.trace_bytes_max = config_.limits.max_bytes_per_trace,
+                                 .live_traces_max = config_.limits.max_traces_per_user,
+                                 .idle_ns = config_.ingester.trace_idle_period_ns}},
         *store_, bodies_, clock_, metrics_);
     CHECK_OK(listen_otlp_http());
     CHECK_OK(listen_otlp_grpc());
@@ -240,7 +245,9 @@ class App::Parts {
     return {};
   }
 
+  // 0: clients are not told.
   int64_t retry_after_s() const {
+    if (!config_.limits.retry_info_enabled) return 0;
     const int64_t retry_ns = config_.distributor.retry_after_on_resource_exhausted_ns;
     return std::max<int64_t>(1, retry_ns / 1'000'000'000);
   }

@@ -3,6 +3,8 @@
 // counted in the budget for bodies until it is in the head.
 #include "app/ingest.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -15,18 +17,23 @@ namespace {
 
 constexpr size_t kWaitingMax = 4096;  // requests; their bytes are bounded by the budget for bodies
 
+void add_refused(receive::Outcome& outcome, uint32_t spans, std::string_view why) {
+  if (spans == 0) return;
+  outcome.rejected_spans += spans;
+  if (!outcome.message.empty()) outcome.message += "; ";
+  outcome.message += fmt::format("{} spans refused: {}", spans, why);
+}
+
 receive::Outcome outcome_of(uint32_t bad_trace_ids, uint32_t bad_span_ids) {
-  receive::Outcome out{.rejected_spans = int64_t{bad_trace_ids} + bad_span_ids, .message = {}};
-  if (bad_trace_ids > 0) {
-    out.message =
-        fmt::format("{} spans refused: trace ids must be 128 bit and not all zero", bad_trace_ids);
-  }
-  if (bad_span_ids > 0) {
-    if (!out.message.empty()) out.message += "; ";
-    out.message +=
-        fmt::format("{} spans refused: span ids must be 64 bit and not all zero", bad_span_ids);
-  }
+  receive::Outcome out;
+  add_refused(out, bad_trace_ids, "trace ids must be 128 bit and not all zero");
+  add_refused(out, bad_span_ids, "span ids must be 64 bit and not all zero");
   return out;
+}
+
+// In the receiver's words.
+Error unreadable(const receive::Received& received, const Error& error, size_t bytes_max) {
+  return received.unreadable == nullptr ? error : received.unreadable(error, bytes_max);
 }
 
 // What a decoded batch holds beside the body that it came from.
@@ -49,6 +56,8 @@ Ingest::Ingest(const IngestOptions& options, Store& store, Budget& bodies, const
       push_seconds_(metrics.histogram("tempo_distributor_push_duration_seconds",
                                       "Time from a received request to its answer.",
                                       {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10})),
+      rate_(options.rate, clock),
+      traces_(options.traces, clock),
       workers_("ingest", options.threads, kWaitingMax) {
   counters_of(std::string(kSingleTenant));  // so that rate() has a zero to begin with
   auto& waiting = metrics.gauge("vivace_ingest_waiting", "Requests that wait to be decoded.");
@@ -117,17 +126,20 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
   }
   const Hash128 body_hash = hash_body(received.tenant, received.body);
   if (const auto answer = store_.acked_before(body_hash)) {
-    return done(outcome_of(answer->rejected_trace_ids, answer->rejected_span_ids));
+    receive::Outcome again = outcome_of(answer->rejected_trace_ids, answer->rejected_span_ids);
+    add_refused(again, answer->rejected_by_limits, "their traces were past a limit");
+    return done(std::move(again));
   }
-  auto batch = decode_received(received.encoding, received.body, bytes_max,
-                               {.attribute_bytes_max = options_.attribute_bytes_max});
-  if (!batch) {
-    Error error = std::move(batch).error();
-    if (received.unreadable != nullptr) error = received.unreadable(error, bytes_max);
-    return done(std::unexpected(std::move(error)));
-  }
+  auto body = take_body(received, bytes_max, counters);
+  if (!body) return done(std::unexpected(std::move(body).error()));
+  auto batch = decode_otlp(std::move(*body), {.attribute_bytes_max = options_.attribute_bytes_max});
+  if (!batch) return done(std::unexpected(unreadable(received, batch.error(), bytes_max)));
   (*batch)->body_room = bodies_.reserve_always(memory_of(**batch));
   auto outcome = verdict(received.tenant, **batch);
+  if (outcome && traces_.is_on()) {
+    const auto limited = refuse_by_limits(received.tenant, *batch, *outcome, counters);
+    if (!limited) return done(std::unexpected(limited.error()));
+  }
   if (!outcome || (*batch)->spans.empty()) return done(std::move(outcome));
 
   WalRecord record{.tenant = received.tenant,
@@ -141,8 +153,10 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
   const size_t spans = (*batch)->spans.size();
   auto room = store_.admit(record.tenant, **batch, record_bytes(record));
   if (!room) {
+    traces_.take_back(received.tenant, **batch);
     counters.refused_spans->Increment(static_cast<double>(spans));
-    count_discarded(received.tenant, "storage_full", spans);
+    const bool never_fits = room.error().code == Code::too_large;
+    count_discarded(received.tenant, never_fits ? "too_large" : "storage_full", spans);
     return done(std::unexpected(std::move(room).error()));
   }
   store_.append({.record = std::move(record),
@@ -159,6 +173,48 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
                    counters.accepted_spans->Increment(static_cast<double>(spans));
                    done(std::move(outcome));
                  }});
+}
+
+// The request as protobuf, unpacked, unless its tenant sends too much.
+Result<std::string> Ingest::take_body(const receive::Received& received, size_t bytes_max,
+                                      const Counters& counters) {
+  auto body = unpack(received.encoding, received.body, bytes_max);
+  if (!body) return std::unexpected(unreadable(received, body.error(), bytes_max));
+  if (!body->empty()) {
+    counters_of(received.tenant).ingress_bytes->Increment(static_cast<double>(body->size()));
+  }
+  const auto taken = rate_.take(received.tenant, body->size());
+  if (taken) return body;
+  const uint64_t spans = count_spans(*body);
+  if (spans == 0) return body;  // a probe, or no request at all: which is told
+  counters.refused_spans->Increment(static_cast<double>(spans));
+  count_discarded(received.tenant, "rate_limited", spans);
+  return std::unexpected(taken.error());
+}
+
+// Takes spans of traces past a limit out of the batch, which is decoded again without them, as
+// replay will do.
+Result<void> Ingest::refuse_by_limits(const std::string& tenant, std::unique_ptr<Batch>& batch,
+                                      receive::Outcome& outcome, const Counters& counters) {
+  const TraceLimits::Verdict verdict = traces_.judge(tenant, *batch);
+  if (verdict.refused.empty()) return {};
+  std::vector<uint32_t> refused;
+  std::ranges::merge(batch->rejected, verdict.refused, std::back_inserter(refused));
+  Reservation room = std::move(batch->body_room);
+  batch =
+      TRY(decode_otlp(std::move(batch->body),
+                      {.attribute_bytes_max = options_.attribute_bytes_max, .verdict = refused}));
+  batch->body_room = std::move(room);
+  add_refused(outcome, verdict.too_large,
+              fmt::format("TRACE_TOO_LARGE: max size of a trace ({} bytes) exceeded",
+                          options_.traces.trace_bytes_max));
+  add_refused(outcome, verdict.too_many,
+              fmt::format("LIVE_TRACES_EXCEEDED: max live traces ({}) exceeded",
+                          options_.traces.live_traces_max));
+  counters.refused_spans->Increment(static_cast<double>(verdict.refused.size()));
+  count_discarded(tenant, "trace_too_large", verdict.too_large);
+  count_discarded(tenant, "live_traces_exceeded", verdict.too_many);
+  return {};
 }
 
 // Counts what came; an error when no span of the request can be stored.
@@ -181,12 +237,15 @@ const Ingest::TenantCounters& Ingest::counters_of(const std::string& tenant) {
   const auto [at, is_new] = tenants_.try_emplace(tenant);
   if (is_new) {
     const Labels labels{{"tenant", tenant}};
-    at->second = {.spans = &metrics_.counter("tempo_distributor_spans_received_total",
-                                             "Spans received.", labels),
-                  .bytes = &metrics_.counter("tempo_distributor_bytes_received_total",
-                                             "Bytes of OTLP received, decompressed.", labels),
-                  .truncated = &metrics_.counter("tempo_distributor_attributes_truncated_total",
-                                                 "Attributes whose key or value was cut.", labels)};
+    at->second = {
+        .ingress_bytes = &metrics_.counter("tempo_distributor_ingress_bytes_total",
+                                           "Bytes of OTLP received, before limits.", labels),
+        .spans =
+            &metrics_.counter("tempo_distributor_spans_received_total", "Spans received.", labels),
+        .bytes = &metrics_.counter("tempo_distributor_bytes_received_total",
+                                   "Bytes of OTLP received, decompressed.", labels),
+        .truncated = &metrics_.counter("tempo_distributor_attributes_truncated_total",
+                                       "Attributes whose key or value was cut.", labels)};
   }
   return at->second;
 }

@@ -4,8 +4,9 @@
 //   received -> seen before? -> decode -> verdict -> admit -> log + sync -> head -> answer
 //   (io)        (ingest thread .............................) (log)        (head)   (io)
 //
-// A request is stored whole or refused whole, except spans with empty ids, which are refused alone
-// and told in the answer. Nothing is refused after admission but by a failing disk.
+// A request is stored whole or refused whole, except spans with empty ids and those of traces past
+// a limit, which are refused alone and told in the answer. Nothing is refused after admission but
+// by a failing disk.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,8 @@
 #include <optional>
 #include <string>
 
+#include "app/rate_limit.h"
+#include "app/trace_limits.h"
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -27,6 +30,8 @@ struct IngestOptions {
   int threads = 2;
   uint32_t attribute_bytes_max = 2048;  // 0: no cut
   size_t body_bytes_max = 20 << 20;     // after decompression
+  RateLimitOptions rate = {};
+  TraceLimitOptions traces = {};
 };
 
 class Ingest {
@@ -47,6 +52,7 @@ class Ingest {
     Counter* refused_spans;
   };
   struct TenantCounters {
+    Counter* ingress_bytes;  // before limits
     Counter* spans;
     Counter* bytes;
     Counter* truncated;
@@ -54,7 +60,11 @@ class Ingest {
   std::optional<Error> nobody_waits(const receive::Received& received, int64_t began_ns) const;
   Result<void> make_protobuf(receive::Received& received, size_t bytes_max);
   void process(receive::Received received, receive::Done done, const Counters& counters);
+  Result<std::string> take_body(const receive::Received& received, size_t bytes_max,
+                                const Counters& counters);
   Result<receive::Outcome> verdict(const std::string& tenant, const Batch& batch);
+  Result<void> refuse_by_limits(const std::string& tenant, std::unique_ptr<Batch>& batch,
+                                receive::Outcome& outcome, const Counters& counters);
   const TenantCounters& counters_of(const std::string& tenant);
   void count_discarded(const std::string& tenant, const char* reason, size_t spans);
 
@@ -66,6 +76,8 @@ class Ingest {
   Histogram& push_seconds_;
   std::mutex mutex_;                               // guards the next
   std::map<std::string, TenantCounters> tenants_;  // nodes never move
+  RateLimit rate_;
+  TraceLimits traces_;
   Workers workers_;
 };
 

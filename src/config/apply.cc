@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t kBodyBytesDefault = 20 << 20;
 constexpr int64_t kMessageBytesDefault = 4 << 20;
+constexpr int64_t kRateBytesDefault = 15'000'000;
+constexpr int64_t kBurstBytesDefault = 20'000'000;
 constexpr int64_t kMessageMibMax = 4095;  // a gRPC frame's length has 32 bits
 constexpr std::string_view kReceivers = "distributor.receivers";
 
@@ -200,7 +202,8 @@ class Filler {
   void ingester() {
     config_.ingester = {.max_block_duration_ns = positive("ingester.max_block_duration"),
                         .max_block_bytes = not_negative("ingester.max_block_bytes"),
-                        .flush_check_period_ns = positive("ingester.flush_check_period")};
+                        .flush_check_period_ns = positive("ingester.flush_check_period"),
+                        .trace_idle_period_ns = not_negative("ingester.trace_idle_period")};
   }
 
   void limits() {
@@ -210,6 +213,9 @@ class Filler {
         settings_.integer("overrides.defaults.global.max_bytes_per_trace");
     config_.limits.max_attribute_bytes =
         settings_.integer("overrides.defaults.ingestion.max_attribute_bytes");
+    rate_limit();
+    config_.limits.max_traces_per_user =
+        not_negative("overrides.defaults.ingestion.max_traces_per_user");
     config_.block_retention_ns = not_negative(retention);
     if (settings_.integer(retention) == 0) {
       wrong(retention,
@@ -219,6 +225,21 @@ class Filler {
     if (const int64_t override = not_negative(for_tenants); override > 0) {
       config_.block_retention_ns = override;
     }
+  }
+
+  // On once either key is set; the other one then has Tempo's default.
+  void rate_limit() {
+    const std::string_view rate = "overrides.defaults.ingestion.rate_limit_bytes";
+    const std::string_view burst = "overrides.defaults.ingestion.burst_size_bytes";
+    Limits& to = config_.limits;
+    if (settings_.has(rate) || settings_.has(burst)) {
+      to.rate_limit_bytes = settings_.has(rate) ? not_negative(rate) : kRateBytesDefault;
+      to.burst_size_bytes = settings_.has(burst) ? not_negative(burst) : kBurstBytesDefault;
+      if (to.rate_limit_bytes > 0 && to.burst_size_bytes == 0) {
+        wrong(burst, "0 would refuse every request; set it, or set rate_limit_bytes to 0");
+      }
+    }
+    to.retry_info_enabled = settings_.boolean("overrides.defaults.ingestion.retry_info_enabled");
   }
 
   void queries() {

@@ -78,10 +78,15 @@ struct Ingester {
   int64_t max_block_duration_ns = 1'800'000'000'000;
   int64_t max_block_bytes = 500 << 20;             // of memory; 0: no bound but ours
   int64_t flush_check_period_ns = 10'000'000'000;  // how often age and retention are looked at
+  int64_t trace_idle_period_ns = 5'000'000'000;    // after which a trace is not live
 };
 
 // Per-tenant limits; 0 is off.
 struct Limits {
+  int64_t rate_limit_bytes = 0;  // a second
+  int64_t burst_size_bytes = 0;  // of one moment; with a rate
+  bool retry_info_enabled = true;
+  int64_t max_traces_per_user = 0;  // live ones
   int64_t max_bytes_per_trace = 0;
   int64_t max_attribute_bytes = 0;  // 0: the distributor's
   int64_t max_bytes_per_tag_values_query = 1'000'000;

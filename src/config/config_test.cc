@@ -122,7 +122,12 @@ distributor:
 overrides:
   defaults:
     global: {max_bytes_per_trace: 5000000}
-    ingestion: {max_attribute_bytes: 50}
+    ingestion:
+      max_attribute_bytes: 50
+      rate_limit_bytes: 1000
+      burst_size_bytes: 2000
+      max_traces_per_user: 300
+      retry_info_enabled: false
     compaction: {block_retention: 2d}
 )")
                             .config;
@@ -158,7 +163,23 @@ overrides:
               ElementsAre(Pair("b", "1"), Pair("x-frame-options", "deny")));
   EXPECT_EQ(config.limits.max_bytes_per_trace, 5'000'000);
   EXPECT_EQ(config.limits.max_attribute_bytes, 50);
+  EXPECT_EQ(config.limits.rate_limit_bytes, 1000);
+  EXPECT_EQ(config.limits.burst_size_bytes, 2000);
+  EXPECT_EQ(config.limits.max_traces_per_user, 300);
+  EXPECT_FALSE(config.limits.retry_info_enabled);
   EXPECT_EQ(config.block_retention_ns, 48 * kHour);
+}
+
+TEST(Config, TheRateLimitIsOffUntilAKeyIsSet) {
+  const auto limits = [](const std::string& ingestion) {
+    return with("overrides: {defaults: {ingestion: {" + ingestion + "}}}").config.limits;
+  };
+  EXPECT_EQ(limits("").rate_limit_bytes, 0);
+  EXPECT_TRUE(limits("").retry_info_enabled);
+  EXPECT_EQ(limits("rate_limit_bytes: 5").rate_limit_bytes, 5);
+  EXPECT_EQ(limits("rate_limit_bytes: 5").burst_size_bytes, 20'000'000);
+  EXPECT_EQ(limits("burst_size_bytes: 5").rate_limit_bytes, 15'000'000);
+  EXPECT_EQ(limits("rate_limit_bytes: 0, burst_size_bytes: 0").rate_limit_bytes, 0);
 }
 
 TEST(Config, Receivers) {

@@ -193,6 +193,9 @@ TEST(Errors, Unusable) {
       {"compactor: {compaction: {block_retention: -1h}}",
        "  line 2: compactor.compaction.block_retention: must not be negative"},
       {"shutdown_delay: -1s", "  line 2: shutdown_delay: must not be negative"},
+      {"overrides: {defaults: {ingestion: {rate_limit_bytes: 9, burst_size_bytes: 0}}}",
+       "  line 2: overrides.defaults.ingestion.burst_size_bytes: 0 would refuse every request; set "
+       "it, or set rate_limit_bytes to 0"},
       {"distributor: {receivers: {otlp: }}",
        "  line 2: distributor.receivers.otlp: no protocol is on; name at least one under "
        "\"protocols\""},

@@ -93,6 +93,10 @@ constexpr auto kParts = std::to_array<Part>({
     {"overrides.user_configurable_overrides", State::waits},
     {"overrides.defaults.ingestion.", State::waits},
     {"overrides.defaults.ingestion.max_attribute_bytes", State::works},
+    {"overrides.defaults.ingestion.rate_", State::works},  // one process: the strategies are one
+    {"overrides.defaults.ingestion.burst_size_bytes", State::works},
+    {"overrides.defaults.ingestion.retry_info_enabled", State::works},
+    {"overrides.defaults.ingestion.max_traces_per_user", State::works},
     {"overrides.defaults.read", State::waits},
     {"overrides.defaults.read.max_bytes_per_tag_values_query", State::works},
     {"overrides.defaults.read.max_search_duration", State::works},
@@ -108,6 +112,7 @@ constexpr auto kParts = std::to_array<Part>({
     {"ingester.max_block_duration", State::works},
     {"ingester.max_block_bytes", State::works},
     {"ingester.flush_check_period", State::works},
+    {"ingester.trace_idle_period", State::works},
     {"querier", State::waits},
     {"querier.search.query_timeout", State::works},
     {"query_frontend", State::waits},

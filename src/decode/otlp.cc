@@ -190,6 +190,7 @@ class OtlpDecoder {
     BatchSpan out;
     out.resource = resource;
     out.scope = scope;
+    out.bytes = static_cast<uint32_t>(bytes.size());
     events_.clear();
     links_.clear();
     builder_.begin_run(Scope::span);
@@ -424,6 +425,33 @@ class OtlpDecoder {
 };
 
 }  // namespace
+
+uint64_t count_spans(std::string_view body) {
+  uint64_t spans = 0;
+  const auto count_in = [&spans](std::string_view scope) {
+    ProtoReader in(scope);
+    while (in.next()) {
+      spans += in.key() == bytes_field(2);
+      in.skip();
+    }
+  };
+  ProtoReader request(body);
+  while (request.next()) {
+    if (request.key() != bytes_field(1)) {
+      request.skip();
+      continue;
+    }
+    ProtoReader resource(request.bytes());
+    while (resource.next()) {
+      if (resource.key() == bytes_field(2)) {
+        count_in(resource.bytes());
+      } else {
+        resource.skip();
+      }
+    }
+  }
+  return spans;
+}
 
 Result<std::unique_ptr<Batch>> decode_otlp(std::string body, const DecodeOptions& options) {
   thread_local BatchBuilder builder;

@@ -301,6 +301,18 @@ TEST(Otlp, ABigRequestLeavesNoTraceInTheNext) {
   EXPECT_EQ(batch->shapes.size(), kScopes + 1);
 }
 
+TEST(CountSpans, CountsWhatIsThere) {
+  EXPECT_EQ(count_spans(""), 0U);
+  EXPECT_EQ(count_spans("no protobuf"), 0U);
+  plain::Request request = request_of({span(1), span(2), span(3)});
+  const plain::Request more = request_of({span(4)});
+  request.insert(request.end(), more.begin(), more.end());
+  request.back().scopes.push_back(more[0].scopes[0]);
+  const std::string body = plain::encode(request);
+  EXPECT_EQ(count_spans(body), 5U);
+  EXPECT_LE(count_spans(std::string_view(body).substr(0, body.size() - 3)), 5U);
+}
+
 TEST(OtlpReceived, UnpacksWhatWasPacked) {
   const plain::Request request = request_of({span(1, {{"k", plain::text("v")}})});
   const std::string body = plain::encode(request);

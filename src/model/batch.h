@@ -92,6 +92,7 @@ struct BatchSpan {
   uint32_t events = 0;
   uint32_t first_link = 0;
   uint32_t links = 0;
+  uint32_t bytes = 0;  // of its message
 };
 
 struct BatchEvent {
@@ -128,6 +129,10 @@ struct Batch {
   std::vector<uint32_t> rejected;
   uint32_t rejected_trace_ids = 0;  // of `rejected`: zero or empty trace id
   uint32_t rejected_span_ids = 0;   // of `rejected`: zero or empty span id
+  // Of `rejected`: others, which an earlier verdict refused.
+  uint32_t rejected_by_limits() const {
+    return static_cast<uint32_t>(rejected.size()) - rejected_trace_ids - rejected_span_ids;
+  }
   uint32_t truncated_attributes = 0;
 
   // Not movable: a short body lies inside its string, and the views point there.

@@ -3,7 +3,6 @@
 #include "receive/otlp_answers.h"
 
 #include <fmt/format.h>
-#include <protozero/pbf_writer.hpp>
 
 #include "receive/status.h"
 #include "wire/json.h"
@@ -29,17 +28,14 @@ std::string success_json(const Outcome& outcome) {
   return out += "}}";
 }
 
-std::string status_protobuf(const Error& error) {
-  std::string out;
-  protozero::pbf_writer status(out);
-  status.add_int32(1, grpc_code(error.code));
-  status.add_string(2, error.message);
-  return out;
-}
-
-std::string status_json(const Error& error) {
+std::string status_json(const Error& error, int64_t retry_after_s) {
   std::string out = fmt::format(R"({{"code":{},"message":)", grpc_code(error.code));
   append_json_string(out, error.message);
+  if (retry_after_s > 0) {
+    out += fmt::format(R"(,"details":[{{"@type":"type.googleapis.com/google.rpc.RetryInfo",)"
+                       R"("retryDelay":"{}s"}}])",
+                       retry_after_s);
+  }
   return out += '}';
 }
 
@@ -52,11 +48,11 @@ net::Response success(BodyFormat format, const Outcome& outcome) {
 
 net::Response refusal(BodyFormat format, const Error& error, int64_t retry_after_s) {
   const bool is_json = format == BodyFormat::otlp_json;
-  net::Response out = answer(format, otlp_http_status(error.code),
-                             is_json ? status_json(error) : status_protobuf(error));
-  if (may_pass_later(error.code)) {
-    out.headers.push_back({"retry-after", fmt::to_string(retry_after_s)});
-  }
+  const int64_t after_s = retry_after(error, retry_after_s);
+  net::Response out =
+      answer(format, otlp_http_status(error.code),
+             is_json ? status_json(error, after_s) : status_message(error, after_s));
+  if (after_s > 0) out.headers.push_back({"retry-after", fmt::to_string(after_s)});
   return out;
 }
 

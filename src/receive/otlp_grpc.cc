@@ -20,7 +20,8 @@ constexpr std::string_view kLimitKey =
 net::GrpcStatus status_of(const Error& error, int64_t retry_after_s) {
   net::GrpcStatus status{.code = error.code == Code::too_large ? 8 : grpc_code(error.code),
                          .message = error.message};
-  if (may_pass_later(error.code)) status.details = retry_status(error, retry_after_s);
+  const int64_t after_s = retry_after(error, retry_after_s);
+  if (after_s > 0) status.details = status_message(error, after_s);
   return status;
 }
 

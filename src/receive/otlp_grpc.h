@@ -20,7 +20,7 @@ constexpr std::string_view kOtlpGrpcExport =
 struct OtlpGrpcOptions {
   int64_t message_bytes_max = 4 << 20;  // as sent, and again unpacked
   bool multitenancy = false;            // then x-scope-orgid names the tenant, and must be there
-  int64_t retry_after_s = 1;            // told to clients that are refused for now
+  int64_t retry_after_s = 1;            // told to clients that are refused for now; 0: not
 };
 
 // For the listener: its handler, and the limit that its bodies need. `sink` must outlive the

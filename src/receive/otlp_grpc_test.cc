@@ -140,12 +140,22 @@ TEST_F(OtlpGrpc, ErrorsOfThePipelineByTheirCodes) {
     EXPECT_EQ(answer.body(), "");
     EXPECT_EQ(trailer(answer, "grpc-status"), row.status);
     EXPECT_EQ(trailer(answer, "grpc-message"), "what went wrong");
-    EXPECT_EQ(details_of(answer), row.retry ? retry_status(outcome.error(), 5) : "") << row.status;
+    EXPECT_EQ(details_of(answer), row.retry ? status_message(outcome.error(), 5) : "")
+        << row.status;
   }
 }
 
-TEST(RetryStatus, Bytes) {
-  EXPECT_EQ(retry_status({Code::limit, "m"}, 7),
+TEST_F(OtlpGrpc, NobodyIsToldWhenToComeAgainIfThatIsOff) {
+  options.retry_after_s = 0;
+  outcome = fail(Code::limit, "later");
+  const FakeAnswer answer = send(call_of("x"));
+  EXPECT_EQ(trailer(answer, "grpc-status"), "8");
+  EXPECT_EQ(trailer(answer, "grpc-status-details-bin"), "");
+}
+
+TEST(StatusMessage, Bytes) {
+  EXPECT_EQ(status_message({Code::limit, "m"}, 0), "\x08\x08\x12\x01m");
+  EXPECT_EQ(status_message({Code::limit, "m"}, 7),
             "\x08\x08\x12\x01m\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo"
             "\x12\x04\x0a\x02\x08\x07");
 }
@@ -157,7 +167,7 @@ TEST_F(OtlpGrpc, AFullBudgetSaysWhenToComeAgain) {
   const FakeAnswer answer = send(std::move(request));
   EXPECT_EQ(trailer(answer, "grpc-status"), "8");
   EXPECT_EQ(details_of(answer),
-            retry_status({Code::limit, "too many messages in flight; try again later"}, 1));
+            status_message({Code::limit, "too many messages in flight; try again later"}, 1));
 }
 
 TEST_F(OtlpGrpc, LimitsAreToldWithTheirKey) {

@@ -19,7 +19,7 @@ namespace vivace::receive {
 struct OtlpHttpOptions {
   std::string traces_path = "/v1/traces";
   bool multitenancy = false;  // then X-Scope-OrgID names the tenant, and must be there
-  int64_t retry_after_s = 1;  // told to clients that are refused for now
+  int64_t retry_after_s = 1;  // told to clients that are refused for now; 0: not
   config::Cors cors = {};
   // The Content-Encodings that are taken, "" for none; empty: all that can be unpacked.
   std::vector<std::string> compression_algorithms = {};

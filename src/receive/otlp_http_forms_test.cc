@@ -68,7 +68,10 @@ TEST_F(OtlpHttpForms, JsonIsToldWhatWasRefusedInJson) {
   EXPECT_EQ(answer.status(), 429);
   EXPECT_EQ(answer.header("content-type"), kJson);
   EXPECT_EQ(answer.header("retry-after"), "5");
-  EXPECT_EQ(answer.body(), R"({"code":8,"message":"the head is full"})");
+  EXPECT_EQ(
+      answer.body(),
+      R"({"code":8,"message":"the head is full",)"
+      R"("details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"5s"}]})");
 }
 
 TEST_F(OtlpHttpForms, EveryRefusalOfJsonIsJson) {
@@ -82,7 +85,8 @@ TEST_F(OtlpHttpForms, EveryRefusalOfJsonIsJson) {
   expect(send({{"content-type", kJson}}, "", net::BodyState::too_large), 400,
          R"({"code":3,"message":"http: request body too large"})");
   expect(send({{"content-type", kJson}}, "", net::BodyState::no_room), 429,
-         R"({"code":8,"message":"too many request bodies in flight; try again later"})");
+         R"({"code":8,"message":"too many request bodies in flight; try again later",)"
+         R"("details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1s"}]})");
   options.multitenancy = true;
   expect(send({{"content-type", kJson}}), 400, R"({"code":3,"message":"no org id"})");
   EXPECT_THAT(received, IsEmpty());

@@ -31,11 +31,18 @@ net::Request post(std::string body, std::vector<Header> headers = {{"content-typ
   return out;
 }
 
-std::string status_message(int32_t code, const std::string& message) {
+// google.rpc.Status: code 1, message 2, details 3 with one Any of a RetryInfo.
+std::string status_bytes(int32_t code, const std::string& message, int64_t retry_after_s) {
   std::string out;
   protozero::pbf_writer writer(out);
   writer.add_int32(1, code);
   writer.add_string(2, message);
+  if (retry_after_s == 0) return out;
+  protozero::pbf_writer any(writer, 3);
+  any.add_string(1, "type.googleapis.com/google.rpc.RetryInfo");
+  protozero::pbf_writer retry_info(any, 2);
+  protozero::pbf_writer duration(retry_info, 1);
+  duration.add_int64(1, retry_after_s);
   return out;
 }
 
@@ -49,11 +56,13 @@ class OtlpHttp : public testing::Test {
     return net::ask(handler, std::move(request));
   }
   // A Status in the sender's encoding.
-  void expect_refusal(const FakeAnswer& answer, int http, int32_t code,
-                      const std::string& message) {
+  void expect_refusal(const FakeAnswer& answer, int http, int32_t code, const std::string& message,
+                      int64_t retry_after_s = 0) {
     EXPECT_EQ(answer.status(), http);
     EXPECT_EQ(answer.header("content-type"), kProtobuf);
-    EXPECT_EQ(answer.body(), status_message(code, message));
+    EXPECT_EQ(answer.body(), status_bytes(code, message, retry_after_s));
+    EXPECT_EQ(answer.header("retry-after"),
+              retry_after_s == 0 ? "" : std::to_string(retry_after_s));
   }
 
   OtlpHttpOptions options;
@@ -206,15 +215,13 @@ TEST_F(OtlpHttp, BodiesThatDidNotFit) {
   net::Request request = post("");
   request.body_state = net::BodyState::too_large;
   FakeAnswer answer = send(std::move(request));
-  expect_refusal(answer, 400, 3, "http: request body too large");
-  EXPECT_EQ(answer.header("retry-after"), "") << "the same body will never fit";
+  expect_refusal(answer, 400, 3, "http: request body too large");  // it will never fit
 
   request = post("");
   request.body_state = net::BodyState::no_room;
   options.retry_after_s = 7;
   answer = send(std::move(request));
-  expect_refusal(answer, 429, 8, "too many request bodies in flight; try again later");
-  EXPECT_EQ(answer.header("retry-after"), "7");
+  expect_refusal(answer, 429, 8, "too many request bodies in flight; try again later", 7);
   EXPECT_THAT(received, IsEmpty());
 }
 
@@ -262,9 +269,14 @@ TEST_F(OtlpHttp, ErrorsOfThePipelineByTheirCodes) {
     EXPECT_EQ(otlp_http_status(row.code), row.http);
     outcome = fail(row.code, "what went wrong");
     const FakeAnswer answer = send(post("x"));
-    expect_refusal(answer, row.http, row.grpc, "what went wrong");
-    EXPECT_EQ(answer.header("retry-after"), row.retry ? "5" : "");
+    expect_refusal(answer, row.http, row.grpc, "what went wrong", row.retry ? 5 : 0);
   }
+}
+
+TEST_F(OtlpHttp, NobodyIsToldWhenToComeAgainIfThatIsOff) {
+  options.retry_after_s = 0;
+  outcome = fail(Code::limit, "later");
+  expect_refusal(send(post("x")), 429, 8, "later");
 }
 
 TEST_F(OtlpHttp, WithoutMultitenancyTheHeaderMeansNothing) {

@@ -55,17 +55,20 @@ int otlp_http_status(Code code) {
   }
 }
 
-bool may_pass_later(Code code) {
-  return code == Code::limit || code == Code::unavailable || code == Code::io;
+int64_t retry_after(const Error& error, int64_t retry_after_s) {
+  const bool may_pass =
+      error.code == Code::limit || error.code == Code::unavailable || error.code == Code::io;
+  return may_pass ? retry_after_s : 0;
 }
 
 // Status: code 1, message 2, details 3, each an Any: type_url 1, value 2. RetryInfo: retry_delay 1,
 // a Duration: seconds 1.
-std::string retry_status(const Error& error, int64_t retry_after_s) {
+std::string status_message(const Error& error, int64_t retry_after_s) {
   std::string out;
   protozero::pbf_writer status(out);
   status.add_int32(1, grpc_code(error.code));
   status.add_string(2, error.message);
+  if (retry_after_s == 0) return out;
   protozero::pbf_writer any(status, 3);
   any.add_string(1, "type.googleapis.com/google.rpc.RetryInfo");
   protozero::pbf_writer retry_info(any, 2);

@@ -13,11 +13,12 @@ namespace vivace::receive {
 int grpc_code(Code code);
 int otlp_http_status(Code code);
 
-// Whether the same request may pass later, so that its sender is told when to come again.
-bool may_pass_later(Code code);
+// When the sender of a refused request should come again: after `retry_after_s` if it may pass
+// then, else 0.
+int64_t retry_after(const Error& error, int64_t retry_after_s);
 
-// A google.rpc.Status with a RetryInfo.
-std::string retry_status(const Error& error, int64_t retry_after_s);
+// A google.rpc.Status, with a RetryInfo unless `retry_after_s` is 0.
+std::string status_message(const Error& error, int64_t retry_after_s);
 
 // An ExportTraceServiceResponse, whose partial_success is always there.
 std::string export_response(const Outcome& outcome);

@@ -26,6 +26,7 @@ class RecentBodies {
   struct Answer {
     uint32_t rejected_trace_ids = 0;
     uint32_t rejected_span_ids = 0;
+    uint32_t rejected_by_limits = 0;
   };
 
   void insert(const Hash128& body, int64_t acked_ns, Answer answer);

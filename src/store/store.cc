@@ -113,7 +113,7 @@ void Store::run_head() {
     if (is_full(arrival)) turn_over(arrival.lsn);
     const Head::Appended appended = append_to_head(arrival);
     recent_.insert(durable->body_hash, durable->receive_time_ns,
-                   {batch.rejected_trace_ids, batch.rejected_span_ids});
+                   {batch.rejected_trace_ids, batch.rejected_span_ids, batch.rejected_by_limits()});
     durable->room.release();
     durable->done(appended);
   }

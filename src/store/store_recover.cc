@@ -61,8 +61,9 @@ Result<void> Store::replay_record(WalRecord record, Lsn lsn, Recovered& out) {
     }
   }
   out.spans += append_to_head(arrival).spans;
-  recent_.insert(record.body_hash, record.receive_time_ns,
-                 {(*batch)->rejected_trace_ids, (*batch)->rejected_span_ids});
+  recent_.insert(
+      record.body_hash, record.receive_time_ns,
+      {(*batch)->rejected_trace_ids, (*batch)->rejected_span_ids, (*batch)->rejected_by_limits()});
   return {};
 }
 

@@ -1,0 +1,52 @@
+// The buckets. One that nobody took from for as long as it takes to fill is as good as none, so
+// names that senders make up cost memory for that long only. Runs on the ingest threads.
+#include "app/rate_limit.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace vivace {
+
+double RateLimit::fill(const Bucket& bucket, int64_t now_ns) const {
+  const double seconds = static_cast<double>(now_ns - bucket.filled_ns) / 1e9;
+  return std::min(bucket.bytes + seconds * static_cast<double>(options_.bytes_per_s),
+                  static_cast<double>(options_.burst_bytes));
+}
+
+Result<void> RateLimit::take(const std::string& tenant, uint64_t bytes) {
+  if (!is_on()) return {};
+  const auto limits = [this] {
+    return fmt::format("local: {} bytes/s, burst: {} bytes", options_.bytes_per_s,
+                       options_.burst_bytes);
+  };
+  if (bytes > static_cast<uint64_t>(options_.burst_bytes)) {
+    return fail(Code::limit, fmt::format("RATE_LIMITED: batch size ({} bytes) exceeds ingestion "
+                                         "limit ({}) for user {}; no retry can pass",
+                                         bytes, limits(), tenant));
+  }
+  const std::lock_guard lock(mutex_);
+  const int64_t now_ns = clock_.steady_ns();
+  if (buckets_.size() >= kBucketsMax && !buckets_.contains(tenant)) {
+    std::erase_if(buckets_, [&](const auto& of) {
+      return fill(of.second, now_ns) >= static_cast<double>(options_.burst_bytes);
+    });
+  }
+  const Bucket full{.bytes = static_cast<double>(options_.burst_bytes), .filled_ns = now_ns};
+  Bucket& bucket = buckets_.try_emplace(tenant, full).first->second;
+  const double there = fill(bucket, now_ns);
+  if (there < static_cast<double>(bytes)) {
+    return fail(Code::limit, fmt::format("RATE_LIMITED: ingestion rate limit ({}) exceeded while "
+                                         "adding {} bytes for user {}",
+                                         limits(), bytes, tenant));
+  }
+  bucket = {.bytes = there - static_cast<double>(bytes), .filled_ns = now_ns};
+  return {};
+}
+
+size_t RateLimit::buckets() const {
+  const std::lock_guard lock(mutex_);
+  return buckets_.size();
+}
+
+}  // namespace vivace

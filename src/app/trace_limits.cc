@@ -1,0 +1,146 @@
+// Sizes and live traces in tables that forget. Traces are told apart by a hash of tenant and id, so
+// that one table serves all tenants. Runs on the ingest threads.
+#include "app/trace_limits.h"
+
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+namespace vivace {
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kSizePeriodNs = 900 * kSecondNs;
+constexpr size_t kSizeTableMax = 128 << 10;
+constexpr int kLinesASecond = 10;
+
+Hash128 key_of(const std::string& tenant, const TraceId& trace) {
+  return hash128(trace.view(), text_hash(tenant));
+}
+
+struct TraceHash {
+  using is_avalanching = void;
+  size_t operator()(const TraceId& id) const { return id.hash(); }
+};
+
+// What a request brings for each of its traces, in the order that they first appear in.
+struct Shares {
+  struct Share {
+    TraceId trace;
+    int64_t bytes = 0;
+  };
+  std::vector<Share> traces;
+  std::vector<uint32_t> of_span;  // place in `traces`
+
+  explicit Shares(const Batch& batch) {
+    boost::unordered_flat_map<TraceId, uint32_t, TraceHash> places;
+    for (const BatchSpan& span : batch.spans) {
+      const auto next = static_cast<uint32_t>(traces.size());
+      const auto [at, is_new] = places.try_emplace(span.trace_id, next);
+      if (is_new) traces.push_back({.trace = span.trace_id});
+      traces[at->second].bytes += span.bytes;
+      of_span.push_back(at->second);
+    }
+  }
+};
+
+}  // namespace
+
+void TraceLimits::Recent::turn(int64_t now_ns) {
+  const int64_t since_ns = now_ns - turned_ns_;
+  if (since_ns < period_ns_) return;
+  older_ = since_ns < 2 * period_ns_ ? std::move(newer_) : Table();
+  newer_ = Table();
+  turned_ns_ = now_ns;
+}
+
+bool TraceLimits::Recent::contains(const Hash128& trace) const {
+  return newer_.contains(trace) || older_.contains(trace);
+}
+
+int64_t& TraceLimits::Recent::operator[](const Hash128& trace) {
+  if (newer_.size() >= table_max_ && !newer_.contains(trace)) {
+    older_ = std::exchange(newer_, Table());
+  }
+  const auto [at, is_new] = newer_.try_emplace(trace, 0);
+  if (!is_new) return at->second;
+  const auto old = older_.find(trace);
+  if (old != older_.end()) {
+    at->second = old->second;
+    older_.erase(old);
+  }
+  return at->second;
+}
+
+TraceLimits::TraceLimits(const TraceLimitOptions& options, const Clock& clock)
+    : options_(options), clock_(clock), sizes_(kSizePeriodNs, kSizeTableMax) {}
+
+TraceLimits::Verdict TraceLimits::judge(const std::string& tenant, const Batch& batch) {
+  Verdict out;
+  if (!is_on()) return out;
+  const Shares shares(batch);
+  std::vector<Reason> reasons;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [trace, bytes] : shares.traces) {
+      reasons.push_back(refuse(tenant, trace, bytes));
+    }
+  }
+  auto rejected = batch.rejected.begin();  // their ordinals are counted, too
+  uint32_t ordinal = 0;
+  for (const uint32_t place : shares.of_span) {
+    for (; rejected != batch.rejected.end() && *rejected == ordinal; ++rejected) ++ordinal;
+    const Reason reason = reasons[place];
+    if (reason != Reason::none) out.refused.push_back(ordinal);
+    if (reason == Reason::too_large) ++out.too_large;
+    if (reason == Reason::too_many) ++out.too_many;
+    ++ordinal;
+  }
+  return out;
+}
+
+TraceLimits::Reason TraceLimits::refuse(const std::string& tenant, const TraceId& trace,
+                                        int64_t bytes) {
+  const int64_t now_ns = clock_.steady_ns();
+  const Hash128 key = key_of(tenant, trace);
+  if (options_.live_traces_max > 0) {
+    Recent& live = live_.try_emplace(tenant, options_.idle_ns, SIZE_MAX).first->second;
+    live.turn(now_ns);
+    const bool is_full = live.size() >= static_cast<size_t>(options_.live_traces_max);
+    if (is_full && !live.contains(key)) return Reason::too_many;
+    live[key] = 1;
+  }
+  if (options_.trace_bytes_max > 0) {
+    sizes_.turn(now_ns);
+    int64_t& size = sizes_[key];
+    size += bytes;
+    if (size > options_.trace_bytes_max) {
+      log_too_large(tenant, trace, size);
+      return Reason::too_large;
+    }
+  }
+  return Reason::none;
+}
+
+void TraceLimits::take_back(const std::string& tenant, const Batch& batch) {
+  if (options_.trace_bytes_max == 0) return;
+  const Shares shares(batch);
+  const std::lock_guard lock(mutex_);
+  for (const auto& [trace, bytes] : shares.traces) sizes_[key_of(tenant, trace)] -= bytes;
+}
+
+void TraceLimits::log_too_large(const std::string& tenant, const TraceId& trace, int64_t bytes) {
+  const int64_t now_ns = clock_.steady_ns();
+  if (now_ns - logged_ns_ >= kSecondNs) {
+    logged_ns_ = now_ns;
+    logged_ = 0;
+  }
+  if (++logged_ > kLinesASecond) return;
+  log::warn("TRACE_TOO_LARGE", {{"max", options_.trace_bytes_max},
+                                {"size", bytes},
+                                {"trace", to_hex(trace.view())},
+                                {"tenant", tenant}});
+}
+
+}  // namespace vivace

@@ -1,0 +1,89 @@
+// Limits of traces as they come in (ingest contract, 6.1 and 6.2): how large one may get, and how
+// many a tenant may have live. Spans past a limit are refused, trace by trace, and their sender is
+// told; whatever else is in the request is stored.
+//
+// A trace's size is that of its spans as protobuf, refused ones too, until nothing came for it for
+// half an hour, or for as long as this has room to remember: 256 Ki traces of all tenants. A trace
+// is live until nothing came for it for the idle period or a little longer; at the limit, traces
+// that are live may grow, and new ones are refused.
+//
+// Off unless the configuration sets them. Any thread; a call holds a lock while it goes over the
+// traces of a request.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "model/batch.h"
+
+namespace vivace {
+
+struct TraceLimitOptions {
+  int64_t trace_bytes_max = 0;  // 0: no limit, here and below
+  int64_t live_traces_max = 0;
+  int64_t idle_ns = 5'000'000'000;  // after which a trace is not live
+};
+
+class TraceLimits {
+ public:
+  TraceLimits(const TraceLimitOptions& options, const Clock& clock);
+
+  bool is_on() const { return options_.trace_bytes_max > 0 || options_.live_traces_max > 0; }
+
+  struct Verdict {
+    std::vector<uint32_t> refused;  // ordinals of spans in the request, ascending
+    uint32_t too_large = 0;         // of them
+    uint32_t too_many = 0;          // likewise: of traces past the limit of live ones
+  };
+  // Counts the batch, and says which of its spans are refused.
+  Verdict judge(const std::string& tenant, const Batch& batch);
+  // The batch was not stored after all, and its sender will try again.
+  void take_back(const std::string& tenant, const Batch& batch);
+
+ private:
+  // Traces of the last one to two periods, each with a number. Two tables take turns: the older one
+  // is dropped when a period is over, or when the newer one is full.
+  class Recent {
+   public:
+    Recent(int64_t period_ns, size_t table_max) : period_ns_(period_ns), table_max_(table_max) {}
+    void turn(int64_t now_ns);
+    bool contains(const Hash128& trace) const;
+    // The trace's number, which is kept for another period; 0 at first.
+    int64_t& operator[](const Hash128& trace);
+    size_t size() const { return newer_.size() + older_.size(); }
+
+   private:
+    struct TakeHash {
+      using is_avalanching = void;
+      size_t operator()(const Hash128& trace) const { return trace.low; }
+    };
+    using Table = boost::unordered_flat_map<Hash128, int64_t, TakeHash>;
+
+    int64_t period_ns_;
+    size_t table_max_;
+    int64_t turned_ns_ = 0;
+    Table newer_;
+    Table older_;  // none that is in the newer one
+  };
+  enum class Reason : uint8_t { none, too_large, too_many };
+
+  Reason refuse(const std::string& tenant, const TraceId& trace, int64_t bytes);
+  void log_too_large(const std::string& tenant, const TraceId& trace, int64_t bytes);
+
+  const TraceLimitOptions options_;
+  const Clock& clock_;
+  std::mutex mutex_;                    // guards all below
+  Recent sizes_;                        // bytes, of all tenants' traces
+  std::map<std::string, Recent> live_;  // by tenant
+  int64_t logged_ns_ = 0;               // when the second began in which so many lines were logged
+  int logged_ = 0;
+};
+
+}  // namespace vivace
