@@ -26,6 +26,8 @@ namespace {
 using std::chrono::milliseconds;
 constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kGenerationBytesMin = 256 << 10;  // smaller blocks would be nothing but overhead
+// Of a request's head: a query of 128 KiB in a URL, percent-encoded.
+constexpr int64_t kQueryHeadBytesMax = 256 << 10;
 constexpr size_t kQueriesWaitingMax = 2000;
 constexpr int64_t kStreamsMax = 10'000;  // of one connection
 
@@ -188,6 +190,7 @@ class App::Parts {
          .address = http.http_listen_address,
          .port = http.http_listen_port,
          .body_bytes_max = kMiB,  // no query has a body; Tempo ignores what is sent
+         .header_bytes_max = kQueryHeadBytesMax,
          .connections_max = http.http_listen_conn_limit > 0 ? http.http_listen_conn_limit : 4096,
          .header_timeout = ms(http.http_server_read_timeout_ns, 30'000),
          .idle_timeout = ms(http.http_server_idle_timeout_ns, 120'000),
