@@ -149,10 +149,12 @@ void Api::build_info(Call call) const {
 
 void Api::trace_by_id(Call call, std::string id, int version) {
   call.op = "traces";
-  run_query(std::move(call), [id = std::move(id), version, limit = options_.trace_bytes_max](
-                                 Call ready_call, const Store& store) {
-    answer_trace(std::move(ready_call), store, {id, version, limit});
-  });
+  run_query(std::move(call),
+            [this, id = std::move(id), version](Call ready_call, const Store& store) {
+              answer_trace(std::move(ready_call), store,
+                           {.id = id, .version = version, .bytes_max = options_.trace_bytes_max},
+                           options_.is_trace_cut);
+            });
 }
 
 void Api::search(Call call) {

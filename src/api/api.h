@@ -22,6 +22,7 @@
 
 #include "api/call.h"
 #include "api/search.h"
+#include "api/traces.h"
 #include "base/workers.h"
 #include "net/http.h"
 #include "store/store.h"
@@ -34,6 +35,7 @@ struct ApiOptions {
   std::string http_api_prefix;  // "" or "/x"
   bool multitenancy = false;
   int64_t trace_bytes_max = 0;          // of one trace in an answer; 0: no limit
+  IsTraceCut is_trace_cut = {};         // null: none is
   int64_t tag_bytes_max = 1'000'000;    // of the texts in a list of tags; 0: no limit
   int64_t query_bytes_max = 128 << 10;  // of a TraceQL text; 0: no limit
   int64_t search_range_max_ns = 0;      // between start and end; 0: no limit

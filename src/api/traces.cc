@@ -136,9 +136,12 @@ void send_proto(Call call, Trace& trace, int version, const std::string& over_li
 
 }  // namespace
 
-void answer_trace(Call call, const Store& store, const TraceQuestion& question) {
+void answer_trace(Call call, const Store& store, TraceQuestion question, const IsTraceCut& is_cut) {
   const auto id = check(call, question);
   if (!id) return std::move(call).send_error(id.error());
+  question.was_cut = is_cut && std::ranges::any_of(call.tenants, [&](const std::string& tenant) {
+                       return is_cut(tenant, *id);
+                     });
   Trace trace = find(call, store, *id);
   send_trace(std::move(call), trace, question);
   if (!trace.damage()) return;
@@ -148,8 +151,9 @@ void answer_trace(Call call, const Store& store, const TraceQuestion& question) 
 
 void send_trace(Call call, Trace& trace, const TraceQuestion& question) {
   std::string over_limit;
-  if (!cut(trace, question.bytes_max)) {
-    if (question.version == 1) {
+  const bool fits = cut(trace, question.bytes_max);
+  if (!fits || question.was_cut) {
+    if (question.version == 1 && (!fits || trace.empty())) {
       return std::move(call).send_text(
           422, fmt::format("trace exceeds max size (max bytes: {})", question.bytes_max));
     }

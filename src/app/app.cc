@@ -61,6 +61,8 @@ class App::Parts {
         api_({.http_api_prefix = config_.http_api_prefix,
               .multitenancy = config_.multitenancy_enabled,
               .trace_bytes_max = config_.limits.max_bytes_per_trace,
+              .is_trace_cut = [this](const std::string& tenant,
+                                     const TraceId& id) { return ingest_->has_cut(tenant, id); },
               .tag_bytes_max = config_.limits.max_bytes_per_tag_values_query,
               .query_bytes_max = config_.queries.expression_bytes_max,
               .search_range_max_ns = config_.queries.search_range_max_ns,
@@ -78,7 +80,6 @@ class App::Parts {
     CHECK_OK(listen_http());
     store_ = TRY(Store::open(disk_, store_options(), clock_, metrics_));
     TRY(store_->recover());
-    api_.set_store(store_.get());
     ingest_ = std::make_unique<Ingest>(
         IngestOptions{.threads = cpus(),
                       .attribute_bytes_max = static_cast<uint32_t>(attribute_bytes_max()),
@@ -89,6 +90,7 @@ class App::Parts {
                                  .live_traces_max = config_.limits.max_traces_per_user,
                                  .idle_ns = config_.ingester.trace_idle_period_ns}},
         *store_, bodies_, clock_, metrics_);
+    api_.set_store(store_.get());  // queries ask both
     CHECK_OK(listen_otlp_http());
     CHECK_OK(listen_otlp_grpc());
     api_.set_phase(api::Phase::ready);

@@ -43,6 +43,11 @@ class Ingest {
   // For a receiver. `receiver` and `transport` are its labels in metrics.
   receive::Sink sink(const std::string& receiver, const std::string& transport);
 
+  // Whether a trace lacks spans that were refused since it was too large. Any thread.
+  bool has_cut(const std::string& tenant, const TraceId& trace) const {
+    return traces_.is_too_large(tenant, trace);
+  }
+
   // Takes the road for everything that was handed over, then refuses what comes.
   void stop() { workers_.stop(); }
 

@@ -55,8 +55,12 @@ void TraceLimits::Recent::turn(int64_t now_ns) {
   turned_ns_ = now_ns;
 }
 
-bool TraceLimits::Recent::contains(const Hash128& trace) const {
-  return newer_.contains(trace) || older_.contains(trace);
+std::optional<int64_t> TraceLimits::Recent::find(const Hash128& trace) const {
+  for (const Table* table : {&newer_, &older_}) {
+    const auto found = table->find(trace);
+    if (found != table->end()) return found->second;
+  }
+  return std::nullopt;
 }
 
 int64_t& TraceLimits::Recent::operator[](const Hash128& trace) {
@@ -121,6 +125,12 @@ TraceLimits::Reason TraceLimits::refuse(const std::string& tenant, const TraceId
     }
   }
   return Reason::none;
+}
+
+bool TraceLimits::is_too_large(const std::string& tenant, const TraceId& trace) const {
+  if (options_.trace_bytes_max == 0) return false;
+  const std::lock_guard lock(mutex_);
+  return sizes_.find(key_of(tenant, trace)).value_or(0) > options_.trace_bytes_max;
 }
 
 void TraceLimits::take_back(const std::string& tenant, const Batch& batch) {

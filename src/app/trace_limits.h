@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ class TraceLimits {
   };
   // Counts the batch, and says which of its spans are refused.
   Verdict judge(const std::string& tenant, const Batch& batch);
+  // Whether spans of a trace were refused since it was too large, as far as is remembered.
+  bool is_too_large(const std::string& tenant, const TraceId& trace) const;
   // The batch was not stored after all, and its sender will try again.
   void take_back(const std::string& tenant, const Batch& batch);
 
@@ -54,7 +57,8 @@ class TraceLimits {
    public:
     Recent(int64_t period_ns, size_t table_max) : period_ns_(period_ns), table_max_(table_max) {}
     void turn(int64_t now_ns);
-    bool contains(const Hash128& trace) const;
+    bool contains(const Hash128& trace) const { return find(trace).has_value(); }
+    std::optional<int64_t> find(const Hash128& trace) const;
     // The trace's number, which is kept for another period; 0 at first.
     int64_t& operator[](const Hash128& trace);
     size_t size() const { return newer_.size() + older_.size(); }
@@ -79,7 +83,7 @@ class TraceLimits {
 
   const TraceLimitOptions options_;
   const Clock& clock_;
-  std::mutex mutex_;                    // guards all below
+  mutable std::mutex mutex_;            // guards all below
   Recent sizes_;                        // bytes, of all tenants' traces
   std::map<std::string, Recent> live_;  // by tenant
   int64_t logged_ns_ = 0;               // when the second began in which so many lines were logged

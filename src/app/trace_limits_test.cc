@@ -59,6 +59,10 @@ TEST_F(TraceLimitsTest, RefuseWhatMakesATraceTooLarge) {
   EXPECT_THAT(refused(limits, {1, 2, 1}), IsEmpty());
   EXPECT_THAT(refused(limits, {1, 1, 2}), ElementsAre(0, 1)) << "of that request, all of the trace";
   EXPECT_THAT(refused(limits, {1, 2}), ElementsAre(0)) << "and what comes after it";
+  EXPECT_TRUE(limits.is_too_large("t", make_trace_id(0, 1)));
+  EXPECT_FALSE(limits.is_too_large("t", make_trace_id(0, 2)));
+  EXPECT_FALSE(limits.is_too_large("another", make_trace_id(0, 1)));
+  EXPECT_FALSE(limits.is_too_large("t", make_trace_id(0, 9)));
   EXPECT_THAT(refused(limits, {1}, "another"), IsEmpty());
   const auto verdict = limits.judge("t", *batch_of({2, 3, 1}));
   EXPECT_THAT(verdict.refused, ElementsAre(0, 2));

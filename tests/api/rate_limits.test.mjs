@@ -178,11 +178,26 @@ describe('limits of traces', () => {
     assert.equal(partial.rejectedSpans, '2');
     assert.match(partial.errorMessage, /^2 spans refused: TRACE_TOO_LARGE: .*5000 bytes/);
     assert.equal(await discarded(server, 'trace_too_large', 'size'), 2);
-    const view = { headers: of('size') };
-    for (const it of [early, other]) {
-      const stored = { id: hexOf(it.traceId), resourceSpans: around([it]) };
-      await assertStored(server, stored, view);
+    for (const version of [1, 2]) {
+      for (const it of [early, other]) {
+        const stored = { id: hexOf(it.traceId), resourceSpans: around([it]) };
+        await assertStored(server, stored, { version, headers: of('size') });
+      }
     }
+    const get = (id, version) =>
+      server.get(version === 1 ? `/api/traces/${id}` : `/api/v2/traces/${id}`, {
+        headers: of('size'),
+      });
+    const message = 'Trace exceeds maximum size of 5000 bytes, a partial trace is returned';
+    const cut = JSON.parse((await get(hexOf(traceId), 2)).text);
+    assert.deepEqual([cut.status, cut.message], ['PARTIAL', message]);
+    assert.equal(JSON.parse((await get(hexOf(other.traceId), 2)).text).status, undefined);
+    const whole = newTraceId();
+    assert.equal((await push([filled(whole, 6000)], 'size')).rejectedSpans, '1');
+    const refused = await get(hexOf(whole), 1);
+    assert.equal(refused.status, 422);
+    assert.match(refused.text, /trace exceeds max size \(max bytes: 5000\)/);
+    assert.equal(JSON.parse((await get(hexOf(whole), 2)).text).message, message);
   });
 
   test('new traces past max_traces_per_user are refused and told, live ones may grow', async () => {

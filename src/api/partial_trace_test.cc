@@ -1,4 +1,5 @@
-// A trace of which a part is damaged: what is left is the answer, and v2 says that it is not whole.
+// A trace of which a part is damaged, or was refused: what is left is the answer, and v2 says that
+// it is not whole.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,9 +26,9 @@ SentSpan span(uint64_t id) {
 }
 
 // Two parts with a span each; the first can be damaged. Each has a resource of its own.
-class DamagedTraceAnswer : public testing::Test {
+class PartialTraceAnswer : public testing::Test {
  protected:
-  DamagedTraceAnswer() {
+  PartialTraceAnswer() {
     SentSpan first = span(1);
     first.attributes = {{"key", {ValueType::integer, 7, {}}}};
     snapshot_ = snapshot_of({{first}, {span(2)}});
@@ -40,18 +41,20 @@ class DamagedTraceAnswer : public testing::Test {
           Trace trace = Trace::find(snapshot_, kTrace);
           send_trace(Call({.clock = &clock_, .metrics = &metrics_}, "route", std::move(request),
                           std::move(responder)),
-                     trace, {.id = "1", .version = version, .bytes_max = bytes_max});
+                     trace,
+                     {.id = "1", .version = version, .bytes_max = bytes_max, .was_cut = was_cut_});
         },
         net::fake_request("/", {{"accept", accept}}));
   }
 
   std::shared_ptr<AlteredPart> part_;
   Snapshot snapshot_;
+  bool was_cut_ = false;
   ManualClock clock_;
   Metrics metrics_;
 };
 
-TEST_F(DamagedTraceAnswer, SaysWhatItInspected) {
+TEST_F(PartialTraceAnswer, SaysWhatItInspected) {
   EXPECT_THAT(get(2).body(), HasSubstr(R"(,"metrics":{}})"));
   part_->bytes_a_read = 1000;
   EXPECT_THAT(get(2).body(), HasSubstr(R"(,"metrics":{"inspectedBytes":")"));
@@ -59,7 +62,7 @@ TEST_F(DamagedTraceAnswer, SaysWhatItInspected) {
   EXPECT_THAT(get(1).body(), Not(HasSubstr("metrics")));
 }
 
-TEST_F(DamagedTraceAnswer, HasWhatIsLeft) {
+TEST_F(PartialTraceAnswer, HasWhatIsLeft) {
   const std::string whole = get(1).body();
   part_->fail_attribute = [](Scope, uint32_t, uint32_t) { return true; };
   EXPECT_THAT(get(2).body(),
@@ -71,20 +74,31 @@ TEST_F(DamagedTraceAnswer, HasWhatIsLeft) {
   EXPECT_EQ(get(2, "application/protobuf", 1 << 20).body(), get(2, "application/protobuf").body());
 }
 
-TEST_F(DamagedTraceAnswer, HasOtherPartsWhenAnIndexIsDamaged) {
+TEST_F(PartialTraceAnswer, HasOtherPartsWhenAnIndexIsDamaged) {
   part_->fail_index = true;
   EXPECT_THAT(get(2).body(), HasSubstr("AAAAAAAAAAI="));
   EXPECT_THAT(get(2).body(), HasSubstr(kMessage));
 }
 
-TEST_F(DamagedTraceAnswer, IsAnErrorInV1WhenNothingIsLeft) {
+TEST_F(PartialTraceAnswer, IsAnErrorInV1WhenNothingIsLeft) {
   part_->fail_index = true;
   snapshot_.parts.pop_back();
   EXPECT_EQ(get(1).status(), 500) << "not 404: it may well be there";
   EXPECT_THAT(get(2).body(), HasSubstr(R"({"trace":{},"metrics":{},"status":"PARTIAL")"));
 }
 
-TEST_F(DamagedTraceAnswer, NamesTheLimitFirst) {
+TEST_F(PartialTraceAnswer, SaysWhenSpansWereRefusedOnTheirWayIn) {
+  was_cut_ = true;
+  const char* message = "Trace exceeds maximum size of 1000 bytes, a partial trace is returned";
+  EXPECT_EQ(get(1, "", 1000).status(), 200) << "what is left";
+  EXPECT_THAT(get(2, "", 1000).body(), HasSubstr("AAAAAAAAAAI="));
+  EXPECT_THAT(get(2, "", 1000).body(), HasSubstr(message));
+  snapshot_.parts.clear();
+  EXPECT_EQ(get(1, "", 1000).status(), 422);
+  EXPECT_THAT(get(2, "", 1000).body(), HasSubstr(message));
+}
+
+TEST_F(PartialTraceAnswer, NamesTheLimitFirst) {
   part_->fail_index = true;
   EXPECT_THAT(get(2, "", 1).body(),
               HasSubstr("Trace exceeds maximum size of 1 bytes, a partial trace is returned; "
