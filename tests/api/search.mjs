@@ -1,6 +1,7 @@
 // What the tests of search and tags share: a question, its answer checked member by member (clients
 // decode it strictly), and spans placed in the last minutes.
 import assert from 'node:assert/strict';
+import { pause } from './harness.mjs';
 
 export const kSecond = 1_000_000_000n;
 
@@ -172,4 +173,15 @@ export async function values(server, name, parameters, options) {
     assert.equal(typeof value.value, 'string');
   }
   return answer.tagValues.map((it) => `${it.type} ${it.value}`).sort();
+}
+
+// Waits until heads became blocks, which takes an ingester.max_block_duration of a second or so.
+export async function untilBlocks(server, ms = 30_000) {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const blocks = (await server.metrics())['tempodb_blocklist_length{tenant="single-tenant"}'];
+    if (blocks > 0) return;
+    assert.ok(Date.now() < deadline, 'no block was made');
+    await pause(50);
+  }
 }

@@ -15,7 +15,7 @@ import {
   decode,
 } from './proto.mjs';
 import { assertPlainError, kProto, store } from './query.mjs';
-import { ago, names, scopes, tags, texts, times, values } from './search.mjs';
+import { ago, names, scopes, tags, texts, times, untilBlocks, values } from './search.mjs';
 
 const kIntrinsics = [
   'duration',
@@ -98,7 +98,7 @@ async function fill(server, headers) {
 
 let server;
 before(async () => {
-  server = await Vivace.start({ config: { ingester: { flush_check_period: '200ms' } } });
+  server = await Vivace.start();
 });
 after(async () => {
   await server?.close();
@@ -414,6 +414,15 @@ function rows(prepare) {
 
 describe('in memory', () => rows(() => fill(server)));
 describe('after a restart', () => rows(() => server.restart()));
+describe('in blocks', () =>
+  rows(async () => {
+    await server.close();
+    server = await Vivace.start({
+      config: { ingester: { max_block_duration: '1s', flush_check_period: '100ms' } },
+    });
+    await fill(server);
+    await untilBlocks(server);
+  }));
 
 describe('limits of the configuration', () => {
   let limited;
