@@ -1,6 +1,6 @@
 // Lists of tags: one test per row of the query contract (names, values, their types, intrinsics,
-// filters, limits, windows, tenants, encodings), while the spans lie in memory, in blocks, and after
-// a restart.
+// filters, limits, windows, tenants, encodings), while the spans lie in memory, in blocks, and
+// after a restart.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
@@ -89,7 +89,9 @@ async function fill(server, headers) {
     kind: 3,
     ...times(now + 1_000_000n),
     attributes: [text('db.system', 'postgres'), int('http.status_code', 500)],
-    links: [{ traceId: root.traceId, spanId: root.spanId, attributes: [text('link.why', 'retry')] }],
+    links: [
+      { traceId: root.traceId, spanId: root.spanId, attributes: [text('link.why', 'retry')] },
+    ],
   });
   await store(server, [child], { service: 'db' }, headers);
   const cron = span({ name: 'cron', ...times(ago(3600)), attributes: [text('only.old', '1')] });
@@ -260,7 +262,8 @@ function rows(prepare) {
       assertPlainError(
         await server.get(`/api/v2/search/tag/${name}/values`),
         400,
-        `please provide a valid tagName: tag name is not valid intrinsic or scoped attribute: ${name}`,
+        'please provide a valid tagName: tag name is not valid intrinsic or scoped attribute: ' +
+          name,
       );
     }
   });
@@ -334,7 +337,8 @@ function rows(prepare) {
       'start=1&end=x': 'invalid end: strconv.ParseInt: parsing "x": invalid syntax',
       'start=2&end=1': 'http parameter start must be before end. received start=2 end=1',
       'start=1':
-        'error parsing date range: only one of start and end provided: must provide both or neither',
+        'error parsing date range: only one of start and end provided: ' +
+        'must provide both or neither',
     };
     for (const where of [
       '/api/search/tags',
@@ -394,7 +398,8 @@ function rows(prepare) {
   });
 
   test('HTTP/2 without TLS, by curl', async () => {
-    const url = `http://127.0.0.1:${server.httpPort}/api/v2/search/tag/resource.service.name/values`;
+    const where = '/api/v2/search/tag/resource.service.name/values';
+    const url = `http://127.0.0.1:${server.httpPort}${where}`;
     const { stdout } = await promisify(execFile)('curl', [
       '-sS',
       '--http2-prior-knowledge',
@@ -402,7 +407,7 @@ function rows(prepare) {
       ' %{http_version} %{http_code} %{content_type}',
       url,
     ]);
-    const plain = await server.get(new URL(url).pathname);
+    const plain = await server.get(where);
     const end = ' 2 200 application/json';
     assert.ok(stdout.endsWith(end), stdout);
     assert.deepEqual(
