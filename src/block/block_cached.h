@@ -1,4 +1,6 @@
-// What Block keeps in the cache, and how it gets there. For block*.cc alone.
+// What Block keeps in the cache, and how it gets there: found, or read, decoded and added. Entries
+// remember how many stored bytes they stand for, so that a question that finds them is told the
+// same as the one that read them. For block*.cc alone.
 #pragma once
 
 #include "block/block.h"

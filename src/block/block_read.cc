@@ -1,4 +1,6 @@
-// Columns of a block: find the chunk, check it, decode it into memory of its own.
+// Columns of a block: find the chunk, check it, decode it into memory of its own. What a column
+// must look like is known beforehand (its owners, its form, what its words are indices of), so that
+// whoever uses it can trust it. Fields that are not stored are made of the trace table and footer.
 #include <algorithm>
 
 #include <fmt/format.h>

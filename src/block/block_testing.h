@@ -97,14 +97,14 @@ inline std::vector<SentSpan> read_all(const Part& part) {
   return out;
 }
 
-// (earliest start, trace id), (start, span id, kind): as blocks order their rows. Equal ones stay.
+// (earliest start, trace id), (start, span id, kind): as blocks order their rows.
 inline void sort_canonically(std::vector<SentSpan>& spans) {
   std::map<TraceId, uint64_t> starts;
   for (const SentSpan& span : spans) {
     const auto [it, is_new] = starts.try_emplace(span.trace_id, span.start_ns);
     it->second = std::min(it->second, span.start_ns);
   }
-  std::ranges::stable_sort(spans, {}, [&](const SentSpan& span) {
+  std::ranges::sort(spans, {}, [&](const SentSpan& span) {
     return std::tuple(starts.at(span.trace_id), span.trace_id, span.start_ns, span.span_id,
                       span.kind);
   });

@@ -1,4 +1,5 @@
-// Packing and checking of chunks. Contexts of zstd: one a packer; for reading one a thread.
+// Packing and checking of chunks. The checksum is looked at before anything else is believed, and
+// covers the header. Contexts of zstd: one a packer; for reading one a thread.
 #include "block/chunk.h"
 
 #include <zstd.h>

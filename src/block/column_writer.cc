@@ -1,4 +1,5 @@
-// One loop a value form; everything else happens once a chunk.
+// From a flat column to chunks: regroup, gather, encode, pack, append. One loop over the values for
+// each form that they have; everything else happens once a chunk.
 #include "block/column_writer.h"
 
 #include "block/layout.h"

@@ -1,4 +1,5 @@
-// Read once a block and kept in the cache.
+// The lengths of all chunks, read once a block and kept in the cache. They must add up to the
+// section that they divide.
 #include "block/directory.h"
 
 #include "block/byte_reader.h"

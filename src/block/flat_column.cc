@@ -1,4 +1,5 @@
-// Copies slices behind one another. Owners are written down only from the first gap on.
+// Copies slices behind one another. Owners are written down only from the first gap on: most
+// columns have none.
 #include "block/flat_column.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The numbers of the format that reader and writer share; FORMAT.md says what they mean.
+// The numbers of the format that reader and writer share; FORMAT.md says what they mean. What is
+// called max bounds what a reader believes.
 #pragma once
 
 #include <cstdint>

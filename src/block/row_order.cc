@@ -96,10 +96,13 @@ Result<void> RowSorter::settle_ties(std::span<uint32_t> rows) {
     span_ids_ = TRY(flat_longs(source_, Field::span_id));
     kinds_ = TRY(flat_words(source_, Field::kind));
   }
-  std::ranges::stable_sort(rows, [&](uint32_t a, uint32_t b) {
+  std::ranges::sort(rows, [&](uint32_t a, uint32_t b) {
     const auto order = SpanId{span_ids_[a]} <=> SpanId{span_ids_[b]};
     if (order != 0) return order < 0;
-    return static_cast<int32_t>(kinds_[a]) < static_cast<int32_t>(kinds_[b]);
+    if (kinds_[a] != kinds_[b]) {
+      return static_cast<int32_t>(kinds_[a]) < static_cast<int32_t>(kinds_[b]);
+    }
+    return a < b;
   });
   return {};
 }

@@ -1,4 +1,5 @@
-// Both directions of a trie of shapes.
+// Both directions of a trie of shapes. Parents come before their children, so that a path up always
+// ends at the root.
 #include "block/shape_list.h"
 
 #include "block/byte_reader.h"

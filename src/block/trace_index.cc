@@ -1,4 +1,5 @@
-// Pages of fingerprints: all full but the last, so that their places follow from their numbers.
+// Pages of fingerprints: all full but the last, so that their places follow from their numbers, and
+// a look-up needs to know nothing of a page but that it is there.
 #include "block/trace_index.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Both directions of a trace table.
+// Both directions of a trace table. Entries are checked against the ranges of the row group that
+// the footer gives, so that rows and traces always lead to each other.
 #include "block/trace_table.h"
 
 #include "block/byte_reader.h"
