@@ -11,6 +11,7 @@
 #include <protozero/pbf_reader.hpp>
 
 #include "block/block.h"
+#include "model/testing/altered_part.h"
 #include "query/testing/parts.h"
 #include "storage/fault_storage.h"
 
@@ -433,6 +434,37 @@ TEST(TagsTest, EqualTheOracleOverRandomSpans) {
     expect_same({parts, snapshot, {.filter = {}, .start_ns = start, .end_ns = start + 1'000'000}});
     expect_same({parts, snapshot, {.filter = {}, .start_ns = 0, .end_ns = 1}});
   }
+}
+
+TEST(TagsTest, SlicesOfOddLengthsAreReadToo) {
+  RandomSpans random(5);
+  const Parts parts = {random.request(200), random.request(50)};
+  Snapshot snapshot = snapshot_of(parts);
+  for (auto& part : snapshot.parts) part = std::make_shared<AlteredPart>(part, 3);
+  expect_same({parts, snapshot, {}});
+  TagQuestion question;
+  question.filter = *traceql::read_tag_filter("{ kind = client }");
+  expect_same({parts, snapshot, question, [](const SentSpan& s) { return s.kind == 3; }});
+}
+
+TEST(TagsTest, DamageCostsWhatItIsIn) {
+  Snapshot snapshot =
+      snapshot_of({{span(1, {{"k", text("old")}})}, {span(9, {{"k", text("new")}})}});
+  const auto damaged = std::make_shared<AlteredPart>(snapshot.parts[1], 1);
+  damaged->fail_field = [](Field field, uint32_t) { return field == Field::span_shape; };
+  damaged->fail_attribute = [](Scope, uint32_t, uint32_t) { return true; };
+  damaged->bytes_a_read = 100;
+  snapshot.parts[1] = damaged;
+  const auto values = tag_values({&snapshot, 1}, of_span("k"), {}, {});
+  ASSERT_TRUE(values);
+  EXPECT_THAT(values->values, ElementsAre(TagValue{TagType::string, "old"}));
+  EXPECT_EQ(values->damaged, 1U);
+  TagQuestion question;
+  question.filter = *traceql::read_tag_filter("{ duration > 1ns }");
+  const TagNames names = names_of(snapshot, question);
+  EXPECT_THAT(names.names[at(Scope::span)], ElementsAre("k"));
+  EXPECT_EQ(names.damaged, 1U);
+  EXPECT_GT(names.inspected.bytes, 0U);
 }
 
 struct FilterCase {
