@@ -152,8 +152,7 @@ Made nil_node(const traceql::NilTest& test) {
 
 std::unique_ptr<FilterNode> make_node(const FieldExpr& expression) {
   if (const auto* attribute = expression.get_if<Attribute>()) {
-    return attribute_node(Form::attribute, *attribute,
-                          *Predicate::compare(Op::equal, datum<bool>(true), false));
+    return attribute_node(Form::attribute, *attribute, Predicate::truth());
   }
   if (const auto* binary = expression.get_if<Binary>()) return binary_node(*binary, expression);
   if (const auto* unary = expression.get_if<traceql::Unary>())

@@ -76,26 +76,49 @@ bool PartSet::contain(const Error& error, uint32_t part, uint32_t group) {
 
 // ------------------------------------------------------------------------------- traces
 
-Result<TracePlaces> PartSet::find(const TraceId& id) {
+Result<TracePlaces> PartSet::find(const TraceId& id, std::optional<TracePlaces::Place> known) {
   TracePlaces out{.id = id, .places = {}};
   for (uint32_t part = 0; part < size(); ++part) {
-    const auto found = find_in(part, out);
-    if (!found && !contain(found.error(), part, kWholePart)) {
-      return std::unexpected(found.error());
+    const auto found = known && known->part == part
+                           ? Result<std::optional<uint32_t>>(known->ordinal)
+                           : look_up(part, id);
+    auto added = found ? Result<void>() : std::unexpected(found.error());
+    if (found && *found) added = add_place(part, **found, out);
+    if (!added && !contain(added.error(), part, kWholePart)) {
+      return std::unexpected(added.error());
     }
   }
   return out;
 }
 
-Result<void> PartSet::find_in(uint32_t part, TracePlaces& out) {
-  const Part& in = this->part(part).part();
-  const std::optional<uint32_t> ordinal = TRY(in.find_trace(out.id, *inspected_));
-  if (!ordinal) return {};
-  if (parts_[part].has_hidden) return extend_by_rows(part, *ordinal, out);
-  const TraceEntry entry = TRY(in.trace(*ordinal, *inspected_));
+Result<std::optional<uint32_t>> PartSet::look_up(uint32_t part, const TraceId& id) {
+  constexpr uint32_t kShare = 16;  // look-ups for one in so many traces: then know them all
+  Source& source = parts_[part];
+  const Part& in = source.columns->part();
+  if (!source.known && ++source.lookups > in.traces() / kShare && in.traces() <= known_left_) {
+    CHECK_OK(know(source));
+  }
+  if (source.known && !source.known->contains(id.hash())) return std::nullopt;
+  return in.find_trace(id, lookups_);
+}
+
+Result<void> PartSet::know(Source& source) {
+  const Part& in = source.columns->part();
+  boost::unordered_flat_set<uint64_t> known(in.traces());
+  for (uint32_t ordinal = 0; ordinal < in.traces(); ++ordinal) {
+    known.insert(TRY(in.trace(ordinal, lookups_)).id.hash());
+  }
+  known_left_ -= in.traces();
+  source.known = std::move(known);
+  return {};
+}
+
+Result<void> PartSet::add_place(uint32_t part, uint32_t ordinal, TracePlaces& out) {
+  if (parts_[part].has_hidden) return extend_by_rows(part, ordinal, out);
+  const TraceEntry entry = TRY(this->part(part).part().trace(ordinal, lookups_));
   out.start_ns = std::min(out.start_ns, entry.start_ns);
   out.end_ns = std::max(out.end_ns, entry.end_ns);
-  out.places.push_back({part, *ordinal});
+  out.places.push_back({part, ordinal});
   return {};
 }
 
@@ -132,7 +155,7 @@ Result<std::vector<SpanRef>> PartSet::spans(const TracePlaces& trace) {
 Result<void> PartSet::add_spans(const TracePlaces::Place& place, std::vector<SpanRef>& out) {
   const PartColumns& in = part(place.part);
   std::vector<uint32_t> rows;
-  CHECK_OK(in.part().trace_rows(place.ordinal, rows, *inspected_));
+  CHECK_OK(in.part().trace_rows(place.ordinal, rows, lookups_));
   for (const uint32_t row : rows) {
     const uint32_t group = in.group_of(row);
     if (is_hidden(place.part, group)) continue;
@@ -182,10 +205,12 @@ Result<std::string> PartSet::service_of(const SpanRef& span) {
 // ------------------------------------------------------------------------------- facts
 
 Result<const TraceFacts*> TraceFactsOf::facts(PartColumns& part, uint32_t ordinal) {
-  const TraceId id = TRY(part.part().trace(ordinal, part.inspected())).id;
+  Inspected lookup;
+  const TraceId id = TRY(part.part().trace(ordinal, lookup)).id;
   if (facts_ && id == last_) return &*facts_;
   facts_.reset();
-  const TracePlaces places = TRY(parts_.find(id));
+  const TracePlaces places =
+      TRY(parts_.find(id, TracePlaces::Place{parts_.number_of(part), ordinal}));
   TraceFacts out{
       .start_ns = places.start_ns, .end_ns = places.end_ns, .root_name = {}, .root_service = {}};
   if (roots_) {

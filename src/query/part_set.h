@@ -3,11 +3,14 @@
 //
 // A trace may lie in several parts, and in several row groups of a part. Its spans are those of all
 // parts, each (span id, kind) once; the older part wins. Row groups past retention are not there.
+// The times of a trace count every copy of a span: copies have the same times, unless a client
+// sends another span under the same id.
 //
 // DAMAGE costs what it is in. Whoever meets an error asks `contain`: it counts damage, logs the
 // first, and says whether to go on without; what is no damage is the question's own failure.
 //
-// One question, one thread. Memory: the columns of the few row groups that were used last.
+// One question, one thread. Memory: the columns of the few row groups that were used last, and at
+// most kKnownTracesMax fingerprints of traces.
 #pragma once
 
 #include <list>
@@ -36,6 +39,10 @@ struct TracePlaces {
   std::vector<Place> places;  // oldest part first
 };
 
+// A part that is asked for many traces, most of which it does not have, is asked for all that it
+// has, once; from then on only those are looked up.
+constexpr uint32_t kKnownTracesMax = 4'000'000;
+
 struct SpanRef {
   uint64_t start_ns = 0;
   SpanId id = {};
@@ -61,8 +68,8 @@ class PartSet {
   std::shared_ptr<GroupColumns> group(uint32_t part, uint32_t group);
   std::shared_ptr<GroupColumns> group_of(const SpanRef& span);
 
-  // Looks the trace up in every part.
-  Result<TracePlaces> find(const TraceId& id);
+  // Looks the trace up in every part. `known`: a place that it is known to have.
+  Result<TracePlaces> find(const TraceId& id, std::optional<TracePlaces::Place> known = {});
   // Its spans in canonical order: start, span id, kind.
   Result<std::vector<SpanRef>> spans(const TracePlaces& trace);
   // The name and the service of the span that names the trace: the last one without a parent.
@@ -77,6 +84,7 @@ class PartSet {
   // Whether to go on: true for damage, which is noted.
   bool contain(const Error& error, uint32_t part, uint32_t group);
 
+  // What reading columns cost. Look-ups are not counted: each would count a page of an index.
   const Inspected& inspected() const { return *inspected_; }
   uint32_t damaged() const {
     return damaged_parts_ + static_cast<uint32_t>(damaged_groups_.size());
@@ -87,6 +95,8 @@ class PartSet {
     std::unique_ptr<PartColumns> columns;
     int64_t received_after_ns = 0;
     bool has_hidden = false;
+    uint32_t lookups = 0;
+    std::optional<boost::unordered_flat_set<uint64_t>> known = std::nullopt;  // TraceId::hash
   };
   struct Kept {
     uint32_t part;
@@ -94,12 +104,16 @@ class PartSet {
     std::shared_ptr<GroupColumns> columns;
   };
 
-  Result<void> find_in(uint32_t part, TracePlaces& out);
+  Result<std::optional<uint32_t>> look_up(uint32_t part, const TraceId& id);
+  Result<void> know(Source& source);
+  Result<void> add_place(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> extend_by_rows(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> add_spans(const TracePlaces::Place& place, std::vector<SpanRef>& out);
   Result<void> add_span(uint32_t part, uint32_t row, std::vector<SpanRef>& out);
 
   std::unique_ptr<Inspected> inspected_ = std::make_unique<Inspected>();
+  Inspected lookups_;
+  uint32_t known_left_ = kKnownTracesMax;
   std::vector<Source> parts_;
   std::list<Kept> kept_;  // the last used first
   uint32_t damaged_parts_ = 0;

@@ -153,6 +153,14 @@ Result<Predicate> Predicate::compare(Op op, const Datum& literal, bool literal_f
 
 Predicate Predicate::present() { return {}; }
 
+Predicate Predicate::truth() {
+  Predicate out;
+  out.kind_ = Literal::boolean;
+  out.boolean_ = true;
+  out.takes_arrays_ = false;
+  return out;
+}
+
 void Predicate::ignore_leading_zeros() {
   if (op_ != Op::equal && op_ != Op::not_equal) return;
   ignore_leading_zeros_ = true;
@@ -207,7 +215,7 @@ bool Predicate::operator()(const Datum& value) const {
     const auto result = traceql::compute(op_, value, literal_);
     return result && is_true(*result);
   }
-  if (kind_ == Literal::other) return false;
+  if (kind_ == Literal::other || !takes_arrays_) return false;
   const std::vector<Datum> elements = elements_of(value);
   const auto passes = [this](const Datum& element) { return (*this)(element); };
   return all_of_array() ? std::ranges::all_of(elements, passes)

@@ -28,6 +28,7 @@ class Predicate {
   static Result<Predicate> compare(traceql::Op op, const traceql::Datum& literal,
                                    bool literal_first);
   static Predicate present();  // any value
+  static Predicate truth();    // the boolean; no element of an array
 
   // For what is compared as ids are: zeros in front do not count, on either side.
   void ignore_leading_zeros();
@@ -71,6 +72,7 @@ class Predicate {
   double real_ = 0;  // also of a whole literal
   bool boolean_ = false;
   bool ignore_leading_zeros_ = false;
+  bool takes_arrays_ = true;
   std::optional<traceql::Regex> regex_;
   uint64_t serial_ = 0;
   std::vector<Verdicts> verdicts_;

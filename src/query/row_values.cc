@@ -36,7 +36,8 @@ Result<Datum> of_trace(Intrinsic intrinsic, const Cursor& at) {
   PartColumns& part = at.group->part();
   const auto ordinal = static_cast<uint32_t>(TRY(at.group->number(Field::trace, at.row)));
   if (intrinsic == Intrinsic::trace_id) {
-    return datum(hex_of(TRY(part.part().trace(ordinal, part.inspected())).id));
+    Inspected lookup;  // would count a page of a table each time
+    return datum(hex_of(TRY(part.part().trace(ordinal, lookup)).id));
   }
   ASSERT(at.maybe_traces != nullptr);
   const TraceFacts& facts = *TRY(at.maybe_traces->facts(part, ordinal));

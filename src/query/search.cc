@@ -183,7 +183,8 @@ Result<std::vector<Ranked>> Search::candidates(const Visit& visit, const Bits& r
   }
   std::vector<Ranked> out;
   for (const uint32_t ordinal : ordinals) {
-    const TraceEntry entry = TRY(part.part().trace(ordinal, part.inspected()));
+    Inspected lookup;
+    const TraceEntry entry = TRY(part.part().trace(ordinal, lookup));
     const Ranked trace{parts_.has_hidden(visit.part) ? visit.start_max_ns : entry.start_ns,
                        entry.id};
     if (could_enter(trace) && !in_best_.contains(trace.id)) out.push_back(trace);
