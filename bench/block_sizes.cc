@@ -92,12 +92,12 @@ int main(int argc, char** argv) {
   using namespace vivace::bench;
   const Flags flags(argc, argv, 1, {});
   WorkloadOptions options;
-  options.templates = static_cast<int>(flags.number("templates", 2'000));
-  options.batch = static_cast<uint32_t>(flags.number("batch", 20));
+  options.templates = static_cast<int>(flags.number("--templates", 2'000));
+  options.batch = static_cast<uint32_t>(flags.number("--batch", 20));
   const Workload workload(options);
-  const auto head = fill(workload, flags.count("spans", 500'000));
+  const auto head = fill(workload, flags.count("--spans", 500'000));
   const HeadPart part(head);
-  for (int i = 0; i < static_cast<int>(flags.number("repeat", 3)); ++i) {
+  for (int i = 0; i < static_cast<int>(flags.number("--repeat", 3)); ++i) {
     FaultStorage disk;
     const double before = cpu_seconds();
     const auto summary = write_block(disk, kPath, {.tenant = "bench", .number = 1}, part);
@@ -107,6 +107,6 @@ int main(int argc, char** argv) {
     fmt::print("{} spans, {} traces: {:.2f} bytes a span, {:.3f} us CPU a span\n", summary->rows,
                summary->traces, static_cast<double>(summary->file_bytes) / spans,
                spent * 1e6 / spans);
-    if (i == 0) print_columns(disk, static_cast<size_t>(flags.number("columns", 25)));
+    if (i == 0) print_columns(disk, static_cast<size_t>(flags.number("--columns", 25)));
   }
 }
