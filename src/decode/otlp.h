@@ -37,8 +37,8 @@ Result<std::unique_ptr<Batch>> decode_otlp(std::string body, const DecodeOptions
 // damage.
 uint64_t count_spans(std::string_view body);
 
-// The same as decode_otlp for a body as it was received: unpacks first. What unpacks to more than `bytes_max` is
-// Code::too_large.
+// The same as decode_otlp for a body as it was received: unpacks first. What unpacks to more than
+// `bytes_max` is Code::too_large.
 Result<std::unique_ptr<Batch>> decode_received(ContentEncoding encoding, std::string_view received,
                                                size_t bytes_max, const DecodeOptions& options);
 
