@@ -1,4 +1,5 @@
-// Times are read in every format that any version of Tempo takes, and refused with Go's words.
+// Times are read in every format that any version of Tempo takes, and refused with Go's words,
+// because clients show them. Pure functions; any thread.
 #include "api/window.h"
 
 #include <algorithm>

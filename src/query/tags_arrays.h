@@ -1,4 +1,5 @@
-// The elements of a stored array.
+// The elements of a stored array, for whoever looks into values: filters and lists of tags. A pure
+// function; any thread.
 #pragma once
 
 #include <string_view>

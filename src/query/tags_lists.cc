@@ -1,4 +1,5 @@
-// Texts are judged by code, numbers by their bits, so that each is formatted once.
+// Texts are judged by code, numbers by their bits, so that each is formatted once. Called by the
+// visitors of tags_values.cc, on the thread of their question.
 #include "query/tags_lists.h"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Names of root spans, or of their services, of the traces that picked spans are in.
 //
-// With a filter, each trace is looked up, whole, in all parts: the root is the one that a search
-// for it goes by. Without one, every span without a parent counts, which costs two columns; a trace
-// that has several of them then gives the names of all.
+// Every span without a parent names its trace here; a trace that has several of them gives the
+// names of all. Where a filter picks, a trace without such a span in the part at hand is looked up
+// in the others, one by one; without a filter those parts have their turn anyway.
 //
 // Private to tags_values.cc.
 #pragma once
@@ -18,7 +18,7 @@ class RootTexts final : public TagVisitor {
     bool filtered = false;
   };
   RootTexts(PartSet& parts, const QueryControl& control, Options options, TagList& out)
-      : control_(control), options_(options), out_(out), facts_(parts, true) {}
+      : parts_(parts), control_(control), options_(options), out_(out), facts_(parts, true) {}
 
   ScopeSet wanted() const override { return ScopeSet().set(static_cast<size_t>(Scope::span)); }
   bool full() const override { return out_.full(); }
@@ -26,19 +26,25 @@ class RootTexts final : public TagVisitor {
   Result<void> leave(PartColumns& columns) override;
 
  private:
-  Result<void> add_traces(const TagOwners& owners);
-  Result<void> add_orphans(const TagOwners& owners);
+  void enter(PartColumns& columns);
+  Result<void> add_roots_of_traces(PartColumns& columns, uint32_t group);
+  Result<void> add_from_elsewhere(PartColumns& columns);
+  Result<void> add_roots(PartColumns& columns, uint32_t group, const Picked& roots);
   void add(std::string_view text) {
     if (!text.empty()) out_.add_text(TagType::string, text);
   }
 
+  PartSet& parts_;
   const QueryControl& control_;
   const Options options_;
   TagList& out_;
   TraceFactsOf facts_;
-  const PartColumns* maybe_part_ = nullptr;  // the one at hand
-  Picked seen_ = Picked::none({});           // traces of it that were looked up, or resources
   SeenCodes names_;
+  // Of the part at hand.
+  const PartColumns* maybe_part_ = nullptr;
+  Picked traces_ = Picked::none({});     // with a filter: those with picked spans
+  Picked rooted_ = Picked::none({});     // and of these, with a root span here
+  Picked resources_ = Picked::none({});  // whose service was added
 };
 
 }  // namespace vivace

@@ -1,4 +1,5 @@
-// Values: which owners to look at, for each attribute and intrinsic that has a list.
+// Values: which owners and columns to look at, for each attribute and intrinsic that has a list;
+// and what needs no look at all.
 #include <memory>
 #include <optional>
 
