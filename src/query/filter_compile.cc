@@ -79,6 +79,17 @@ void collect(Op op, const FieldExpr& expression, std::vector<const FieldExpr*>& 
   out.insert(out.end(), reversed.rbegin(), reversed.rend());
 }
 
+// Equal ones keep their order.
+void cheapest_first(std::vector<Made>& operands) {
+  std::vector<Made> out;
+  for (const Cost cost : {Cost::columns, Cost::rows, Cost::traces}) {
+    for (Made& operand : operands) {
+      if (operand != nullptr && operand->cost == cost) out.push_back(std::move(operand));
+    }
+  }
+  operands = std::move(out);
+}
+
 Made chain_node(Op op, const FieldExpr& expression) {
   auto out = std::make_unique<FilterNode>();
   out->form = op == Op::both ? Form::both : Form::either;
@@ -87,7 +98,7 @@ Made chain_node(Op op, const FieldExpr& expression) {
   std::vector<const FieldExpr*> operands;
   collect(op, expression, operands);
   for (const FieldExpr* operand : operands) adopt(*out, make_node(*operand));
-  if (!out->may_fail) std::ranges::stable_sort(out->operands, {}, &FilterNode::cost);
+  if (!out->may_fail) cheapest_first(out->operands);
   return out;
 }
 

@@ -217,6 +217,15 @@ TEST(Filter, Failures) {
   EXPECT_EQ(*letters(part, "{ duration > 0s || .h / 0 = 1 }"), "ABCDE");
 }
 
+TEST(Filter, DeepTrees) {
+  std::string filter = "{ .w = 3";
+  for (int i = 0; i < 1'900; ++i) {
+    filter += i % 2 == 0 ? " || .h = 4" : " && duration > 1ms";
+  }
+  const Snapshot snapshot = snapshot_of({data_set_p()});
+  EXPECT_EQ(*letters(*snapshot.parts.front(), filter + " }"), "AB");
+}
+
 // Rows of one part whose values of `key` pass, by the oracle.
 std::vector<uint32_t> oracle_rows(const std::vector<SentSpan>& spans,
                                   const traceql::FieldExpr& condition) {

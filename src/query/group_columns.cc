@@ -7,6 +7,8 @@
 #include <atomic>
 #include <ranges>
 
+#include "query/bits.h"
+
 namespace vivace {
 namespace {
 
@@ -72,6 +74,49 @@ void each_overflow(const Overflow& overflow, Take take) {
            number_at(overflow.values.slices[s], i));
     }
   }
+}
+
+// The values of one owner, in the order they were sent.
+template <class Take>
+void each_overflow_of(const Overflow& overflow, uint32_t owner, Take take) {
+  for (size_t s = 0; s < overflow.keys.slices.size(); ++s) {
+    const Slice& keys = overflow.keys.slices[s];
+    if (keys.count == 0 || last_owner(keys) < owner) continue;
+    if (keys.owner(0) > owner) return;
+    for (uint32_t i = find_in(keys, owner).value_or(keys.count);
+         i < keys.count && keys.owner(i) == owner; ++i) {
+      take(static_cast<uint32_t>(number_at(keys, i)),
+           static_cast<ValueType>(number_at(overflow.types.slices[s], i)),
+           number_at(overflow.values.slices[s], i));
+    }
+  }
+}
+
+// The owners that have several values. Ascending, each once.
+std::vector<uint32_t> owners_of_many(const KeyColumns& key) {
+  uint32_t first = UINT32_MAX;
+  uint32_t last = 0;
+  for (const TypedColumn& column : key.columns) {
+    first = std::min(first, column.column.slices.front().owner(0));
+    last = std::max(last, last_owner(column.column.slices.back()));
+  }
+  std::vector<uint32_t> many;
+  if (first > last) return many;
+  Bits seen(last - first + 1);
+  for (const TypedColumn& column : key.columns) {
+    for (const Slice& slice : column.column.slices) {
+      for (uint32_t i = 0; i < slice.count; ++i) {
+        const uint32_t at = slice.owner(i) - first;
+        if (at >= seen.size()) continue;
+        if (seen.test(at)) many.push_back(slice.owner(i));
+        seen.set(at);
+      }
+    }
+  }
+  std::ranges::sort(many);
+  const auto rest = std::ranges::unique(many);
+  many.erase(rest.begin(), rest.end());
+  return many;
 }
 
 bool same_slices(const Overflow& overflow) {
@@ -155,36 +200,10 @@ Result<void> ColumnCache::add_overflow(Scope owner, KeyColumns& key) {
   return {};
 }
 
-// Ascending, each once.
-Result<std::vector<uint32_t>> ColumnCache::owners_of_many(const KeyColumns& key) const {
-  std::vector<uint32_t> all;  // left empty while there is but one column, which ascends
-  std::vector<uint32_t> many;
-  for (const TypedColumn& column : key.columns) {
-    uint32_t before = UINT32_MAX;
-    for (const Slice& slice : column.column.slices) {
-      if (key.columns.size() > 1) {
-        for (uint32_t i = 0; i < slice.count; ++i) all.push_back(slice.owner(i));
-      } else if (slice.owners != nullptr) {
-        for (uint32_t i = 0; i < slice.count; ++i) {
-          if (slice.owners[i] == before) many.push_back(before);
-          before = slice.owners[i];
-        }
-      }
-    }
-  }
-  std::ranges::sort(all);
-  for (size_t i = 1; i < all.size(); ++i) {
-    if (all[i] == all[i - 1]) many.push_back(all[i]);
-  }
-  const auto rest = std::ranges::unique(many);
-  many.erase(rest.begin(), rest.end());
-  return many;
-}
-
 Result<const std::vector<FirstValue>*> ColumnCache::repeated(Scope owner, KeyColumns& key) {
   if (!key.repeated) {
     std::vector<FirstValue> out;
-    for (const uint32_t number : TRY(owners_of_many(key))) {
+    for (const uint32_t number : owners_of_many(key)) {
       out.push_back(TRY(first_value(owner, key, number)));
     }
     key.repeated = std::move(out);
@@ -199,7 +218,8 @@ Result<FirstValue> ColumnCache::first_value(Scope owner, const KeyColumns& key, 
   const TypedColumn* shape_of = TRY(field(kShapes[index(owner)]));
   const auto place = shape_of->find(number);
   if (!place) return fail(Code::corrupt, "an owner without a shape");
-  const auto shapes = TRY(part_.shapes(owner, inspected_));
+  auto& shapes = shapes_[index(owner)];
+  if (shapes == nullptr) shapes = TRY(part_.shapes(owner, inspected_));
   std::vector<uint32_t> columns;  // of its attributes, from the last
   for (auto at = static_cast<uint32_t>(shape_of->value(*place).bits); at != 0;) {
     if (at >= shapes->size()) return fail(Code::corrupt, "a shape that does not exist");
@@ -220,8 +240,8 @@ Result<FirstValue> ColumnCache::first_value(Scope owner, const KeyColumns& key, 
     const Overflow& overflow = *overflows_[index(owner)];
     std::optional<Value> found;
     uint32_t seen = 0;
-    each_overflow(overflow, [&](uint32_t of, uint32_t code, ValueType type, uint64_t bits) {
-      if (of != number || seen++ != skip) return;
+    each_overflow_of(overflow, number, [&](uint32_t code, ValueType type, uint64_t bits) {
+      if (seen++ != skip) return;
       if (code >= overflow.keys.texts->size() || (*overflow.keys.texts)[code] != key.key) return;
       const auto text = static_cast<uint32_t>(bits);
       const bool known = is_text(type) && text < overflow.values.texts->size();

@@ -70,15 +70,15 @@ class ColumnCache {
 
  private:
   Result<void> add_overflow(Scope owner, KeyColumns& key);
-  Result<std::vector<uint32_t>> owners_of_many(const KeyColumns& key) const;
   Result<FirstValue> first_value(Scope owner, const KeyColumns& key, uint32_t number);
 
   const Part& part_;
   uint32_t group_;
   Inspected& inspected_;
   std::array<std::optional<TypedColumn>, kFields> fields_;
-  std::array<std::optional<Overflow>, kScopes> overflows_;  // by Scope
-  std::array<std::deque<KeyColumns>, kScopes> keys_;        // by Scope
+  std::array<std::optional<Overflow>, kScopes> overflows_;     // by Scope
+  std::array<std::deque<KeyColumns>, kScopes> keys_;           // by Scope
+  std::array<std::shared_ptr<const Shapes>, kScopes> shapes_;  // by Scope; null: not asked for
 };
 
 class PartColumns {

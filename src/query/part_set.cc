@@ -10,7 +10,7 @@
 namespace vivace {
 namespace {
 
-constexpr size_t kGroupsKept = 16;
+constexpr size_t kGroupsKept = 8;
 // Damage that is not in a row group: of a part's tables, its index, its list of traces.
 constexpr uint32_t kWholePart = UINT32_MAX;
 
@@ -62,6 +62,10 @@ std::shared_ptr<GroupColumns> PartSet::group(uint32_t part, uint32_t group) {
 
 std::shared_ptr<GroupColumns> PartSet::group_of(const SpanRef& span) {
   return group(span.part, part(span.part).group_of(span.row));
+}
+
+void PartSet::forget(uint32_t part, uint32_t group) {
+  kept_.remove_if([&](const Kept& kept) { return kept.part == part && kept.group == group; });
 }
 
 bool PartSet::contain(const Error& error, uint32_t part, uint32_t group) {

@@ -67,6 +67,8 @@ class PartSet {
   // Kept while it is one of those used last, or held.
   std::shared_ptr<GroupColumns> group(uint32_t part, uint32_t group);
   std::shared_ptr<GroupColumns> group_of(const SpanRef& span);
+  // For one that will not be asked for soon.
+  void forget(uint32_t part, uint32_t group);
 
   // Looks the trace up in every part. `known`: a place that it is known to have.
   Result<TracePlaces> find(const TraceId& id, std::optional<TracePlaces::Place> known = {});

@@ -18,7 +18,7 @@ namespace {
 
 using traceql::Intrinsic;
 
-constexpr size_t kMatchesKept = 4096;  // row groups whose matches are remembered; 8 KiB each
+constexpr size_t kMatchesKept = 1024;  // row groups whose matches are remembered; 8 KiB each
 constexpr uint32_t kChecksEvery = 64;  // traces between two looks at the clock
 
 uint64_t add_up(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
@@ -160,7 +160,10 @@ bool Search::could_enter(const Ranked& trace) const {
 
 Result<void> Search::visit(const Visit& visit) {
   const Bits* rows = TRY(matches(0, visit.part, visit.group));
-  if (rows == nullptr) return {};
+  if (rows == nullptr) {
+    parts_.forget(visit.part, visit.group);
+    return {};
+  }
   for (const Ranked& candidate : TRY(candidates(visit, *rows))) {
     if (!could_enter(candidate)) break;  // those behind it start no later
     if (++confirmed_ % kChecksEvery == 0) CHECK_OK(control_.check());
