@@ -59,12 +59,13 @@ void take_owners(ByteReader& in, OwnerForm form, Range range, std::span<uint32_t
   for (uint32_t& owner : owners) owner += range.first;
 }
 
-// Before memory is taken for so many values. An owner may have any number of them, in no bytes.
-bool is_possible(OwnerForm form, uint32_t count, uint32_t owners) {
+// Before memory is taken for so many values: an owner may have any number of them, but each stands
+// in the list, in a byte at least.
+bool is_possible(OwnerForm form, uint32_t count, uint32_t owners, size_t bytes_left) {
   if (count == 0) return false;  // then there is no chunk
   if (form == OwnerForm::dense) return count == owners;
   if (form == OwnerForm::bitmap) return count <= owners;
-  return form == OwnerForm::list && count <= kGroupValuesMax;
+  return form == OwnerForm::list && count <= bytes_left && count <= kGroupValuesMax;
 }
 
 void take_values(ByteReader& in, ValueForm form, uint32_t count, DecodedColumn& out) {
@@ -125,7 +126,7 @@ void append_column(std::string& out, const ColumnValues& values) {
   out.push_back(static_cast<char>(values.form));
   append_le<uint16_t>(out, 0);
   if (owners == OwnerForm::bitmap) append_bitmap(out, values.owners, values.owners_total);
-  if (owners == OwnerForm::list) append_numbers(out, values.owners);
+  if (owners == OwnerForm::list) append_numbers(out, values.owners, 1);
   if (values.form == ValueForm::longs) append_numbers(out, values.longs);
   if (values.form == ValueForm::words || values.form == ValueForm::codes) {
     append_numbers(out, values.words);
@@ -146,7 +147,7 @@ Result<Column> take_column(std::string_view content, const ExpectedColumn& expec
   const auto form = static_cast<ValueForm>(in.take<uint8_t>());
   in.take<uint16_t>();
   const bool dense = owners == OwnerForm::dense;
-  if (!in.ok() || !is_possible(owners, count, expected.owners.count) ||
+  if (!in.ok() || !is_possible(owners, count, expected.owners.count, in.left()) ||
       !is_expected(form, expected.form) || (expected.dense && !dense)) {
     return fail(Code::corrupt, "not what the column holds");
   }

@@ -6,7 +6,8 @@
 //   1        values: 0 none, 1 numbers of 32 bits, 2 of 64 bits, 3 codes, 4 texts
 //   2        zero
 //            bitmap: a bit for each owner of the row group, lowest first, in whole bytes
-//            list: numbers (numbers.h): offsets of the owners in the row group, ascending
+//            list: numbers (numbers.h), a byte each at least: offsets of the owners in the
+//            row group, ascending
 //            values: numbers, or texts (text_list.h)
 #pragma once
 

@@ -38,8 +38,9 @@ Fit fit(std::span<const T> values) {
 }
 
 template <class T>
-void append(std::string& out, std::span<const T> values) {
-  const Fit fitted = fit(values);
+void append(std::string& out, std::span<const T> values, uint8_t width_min = 0) {
+  Fit fitted = fit(values);
+  fitted.width = std::max(fitted.width, width_min);
   out.push_back(static_cast<char>(fitted.width));
   append_le(out, fitted.base);
   const auto base = static_cast<T>(fitted.base);
@@ -77,7 +78,9 @@ void take(ByteReader& in, std::span<T> values) {
 
 }  // namespace
 
-void append_numbers(std::string& out, std::span<const uint32_t> values) { append(out, values); }
+void append_numbers(std::string& out, std::span<const uint32_t> values, uint8_t width_min) {
+  append(out, values, width_min);
+}
 void append_numbers(std::string& out, std::span<const uint64_t> values) { append(out, values); }
 void take_numbers(ByteReader& in, std::span<uint32_t> values) { take(in, values); }
 void take_numbers(ByteReader& in, std::span<uint64_t> values) { take(in, values); }

@@ -18,7 +18,8 @@
 
 namespace vivace {
 
-void append_numbers(std::string& out, std::span<const uint32_t> values);
+// `width_min`: 1 for those whose count must be bounded by their bytes.
+void append_numbers(std::string& out, std::span<const uint32_t> values, uint8_t width_min = 0);
 void append_numbers(std::string& out, std::span<const uint64_t> values);
 
 // Fill `values`; what does not fit (too few bytes, too wide) fails the reader.
