@@ -95,10 +95,15 @@ std::vector<TagCondition> simple_condition(const FieldExpr& condition) {
   return {};
 }
 
-std::unexpected<QueryError> too_many() {
+std::unexpected<QueryError> too_many(size_t most, std::string_view what) {
   return std::unexpected(
-      QueryError{ErrorKind::limit, 0, 0,
-                 fmt::format("filter has more than {} alternatives", kAlternativesMax)});
+      QueryError{ErrorKind::limit, 0, 0, fmt::format("filter has more than {} {}", most, what)});
+}
+
+size_t conditions_in(const Alternatives& alternatives) {
+  size_t out = 0;
+  for (const auto& one : alternatives) out += one.size();
+  return out;
 }
 
 std::expected<Alternatives, QueryError> expand(const FieldExpr& condition) {
@@ -109,11 +114,21 @@ std::expected<Alternatives, QueryError> expand(const FieldExpr& condition) {
   Alternatives lhs = TRY(expand(*binary->lhs));
   Alternatives rhs = TRY(expand(*binary->rhs));
   if (binary->op == Op::either) {
-    if (lhs.size() + rhs.size() > kAlternativesMax) return too_many();
+    if (lhs.size() + rhs.size() > kAlternativesMax) {
+      return too_many(kAlternativesMax, "alternatives");
+    }
+    if (conditions_in(lhs) + conditions_in(rhs) > kConditionsMax) {
+      return too_many(kConditionsMax, "conditions");
+    }
     std::ranges::move(rhs, std::back_inserter(lhs));
     return lhs;
   }
-  if (lhs.size() * rhs.size() > kAlternativesMax) return too_many();
+  if (lhs.size() * rhs.size() > kAlternativesMax) {
+    return too_many(kAlternativesMax, "alternatives");
+  }
+  if (conditions_in(lhs) * rhs.size() + conditions_in(rhs) * lhs.size() > kConditionsMax) {
+    return too_many(kConditionsMax, "conditions");
+  }
   Alternatives both;
   for (const auto& left : lhs) {
     for (const auto& right : rhs) {

@@ -32,8 +32,9 @@ struct TagFilter {
 };
 
 constexpr size_t kAlternativesMax = 100;
+constexpr size_t kConditionsMax = 2'000;  // of all alternatives
 
-// Fails only where there are more than kAlternativesMax alternatives, or the text is too long.
+// Fails only where there are more alternatives or conditions than that, or the text is too long.
 std::expected<TagFilter, QueryError> read_tag_filter(std::string_view text,
                                                      const Limits& limits = {});
 

@@ -56,5 +56,18 @@ TEST(TagFilter, AlternativesAreLimited) {
   EXPECT_EQ(filter_of("{ " + std::string(200'000, ' ') + " }").substr(0, 6), "error:");
 }
 
+TEST(TagFilter, ConditionsAreLimited) {
+  std::string text = "{ .a = 0";
+  for (int i = 1; i < 2'000; ++i) text += " && .a = 1";
+  EXPECT_EQ(read_tag_filter(text + " }")->alternatives.front().size(), 2'000u);
+  EXPECT_EQ(filter_of(text + " && .b = 1 }"), "error: filter has more than 2000 conditions");
+  EXPECT_EQ(filter_of(text + " || .b = 1 }"), "error: filter has more than 2000 conditions");
+  std::string many = "{ (.a = 0";
+  for (int i = 1; i < 50; ++i) many += " || .a = 1";
+  many += ")";
+  for (int i = 0; i < 40; ++i) many += " && .b = 1";
+  EXPECT_EQ(filter_of(many + " }"), "error: filter has more than 2000 conditions");
+}
+
 }  // namespace
 }  // namespace vivace::traceql
