@@ -319,9 +319,10 @@ Result<std::optional<Value>> GroupColumns::value(Field field, uint32_t owner) {
 }
 
 Result<uint64_t> GroupColumns::number(Field field, uint32_t owner) {
-  const auto found = TRY(value(field, owner));
-  if (!found) return fail(Code::corrupt, "a column that should be dense has a hole");
-  return found->bits;
+  const TypedColumn* column = TRY(this->field(field));
+  const auto place = column->find(owner);
+  if (!place) return fail(Code::corrupt, "a column that should be dense has a hole");
+  return number_at(column->column.slices[place->slice], place->index);
 }
 
 Result<std::optional<Value>> GroupColumns::value(Scope owner, std::string_view key,

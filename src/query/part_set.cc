@@ -160,23 +160,24 @@ Result<void> PartSet::add_spans(const TracePlaces::Place& place, std::vector<Spa
   const PartColumns& in = part(place.part);
   std::vector<uint32_t> rows;
   CHECK_OK(in.part().trace_rows(place.ordinal, rows, lookups_));
+  std::shared_ptr<GroupColumns> columns;  // of the row before, most often of this one too
   for (const uint32_t row : rows) {
-    const uint32_t group = in.group_of(row);
-    if (is_hidden(place.part, group)) continue;
-    const auto added = add_span(place.part, row, out);
-    if (!added && !contain(added.error(), place.part, group)) {
+    if (columns == nullptr || row >= columns->owners(Scope::span).end()) {
+      columns = group(place.part, in.group_of(row));
+    }
+    if (is_hidden(place.part, columns->group())) continue;
+    const auto added = add_span(*columns, {.part = place.part, .row = row}, out);
+    if (!added && !contain(added.error(), place.part, columns->group())) {
       return std::unexpected(added.error());
     }
   }
   return {};
 }
 
-Result<void> PartSet::add_span(uint32_t part, uint32_t row, std::vector<SpanRef>& out) {
-  SpanRef span{.part = part, .row = row};
-  const auto columns = group_of(span);
-  span.start_ns = TRY(columns->number(Field::start_ns, row));
-  span.id = {TRY(columns->number(Field::span_id, row))};
-  span.kind = static_cast<int32_t>(TRY(columns->number(Field::kind, row)));
+Result<void> PartSet::add_span(GroupColumns& columns, SpanRef span, std::vector<SpanRef>& out) {
+  span.start_ns = TRY(columns.number(Field::start_ns, span.row));
+  span.id = {TRY(columns.number(Field::span_id, span.row))};
+  span.kind = static_cast<int32_t>(TRY(columns.number(Field::kind, span.row)));
   out.push_back(span);
   return {};
 }

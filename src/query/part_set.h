@@ -111,7 +111,7 @@ class PartSet {
   Result<void> add_place(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> extend_by_rows(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> add_spans(const TracePlaces::Place& place, std::vector<SpanRef>& out);
-  Result<void> add_span(uint32_t part, uint32_t row, std::vector<SpanRef>& out);
+  Result<void> add_span(GroupColumns& columns, SpanRef span, std::vector<SpanRef>& out);
 
   std::unique_ptr<Inspected> inspected_ = std::make_unique<Inspected>();
   Inspected lookups_;
