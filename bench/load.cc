@@ -96,7 +96,9 @@ void Pusher::push_batch(uint64_t first, HttpConnection& connection, PushResult& 
     std::string bytes = workload_.fill(request, first, base_ns);
     mine.bytes += bytes.size();
     if (options_.gzip) bytes = gzip(bytes);
+    const uint64_t refused_before = mine.refused;
     const int status = send(bytes, connection, mine);
+    mine.refused_spans += (mine.refused - refused_before) * request.spans;
     if (status == 200) {
       mine.acked_spans += request.spans;
       continue;
@@ -134,6 +136,7 @@ void Pusher::merge(const PushResult& mine) {
   result_.acked_traces += mine.acked_traces;
   result_.failed += mine.failed;
   result_.refused += mine.refused;
+  result_.refused_spans += mine.refused_spans;
   result_.requests += mine.requests;
   result_.bytes += mine.bytes;
   result_.ack_ms.insert(result_.ack_ms.end(), mine.ack_ms.begin(), mine.ack_ms.end());

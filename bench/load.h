@@ -54,6 +54,7 @@ struct PushResult {
   uint64_t acked_traces = 0;  // whole batches of which every request was acked
   uint64_t failed = 0;        // requests
   uint64_t refused = 0;       // sendings that got 429 and were repeated
+  uint64_t refused_spans = 0;
   uint64_t requests = 0;
   uint64_t bytes = 0;  // before compression
   double seconds = 0;
