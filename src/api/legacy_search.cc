@@ -1,4 +1,6 @@
-// Tags as text, and what each of them asks for.
+// Tags as text, and what each of them asks for. The texts are logfmt as Go's reader takes it; the
+// conditions are trees of the language made by hand, because keys and values are the client's words
+// and would have to be quoted otherwise. Called by search.cc, on its thread.
 #include "api/legacy_search.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
-// Parameters, then one question to query/search.h, then one of its forms.
+// Parameters, then one question to query/search.h, then one of its forms. Refusals have Go's words
+// and Tempo's, because clients show and match them. The question borrows the trees that it asks
+// with, so both lie in one struct until the answer is sent.
 #include "api/search.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
-// Writing traces and their spans. Both forms have the same fields; see the header.
+// Writing traces and their spans, as JSON and as protobuf. Both forms have the same fields in the
+// same order; zeros and empty texts are left out of both, as protobuf's JSON mapping has it. Called
+// by search.cc, on its thread.
 #include "api/search_answer.h"
 
 #include <algorithm>

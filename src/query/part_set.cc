@@ -1,4 +1,5 @@
-// Gathering a trace: rows of every part, sorted, repeats dropped. Of one part there are none.
+// Gathering a trace: its rows of every part are sorted, and repeats are dropped; of one part there
+// are none. What cannot be read is left out and counted. Called by searches, on their thread.
 #include "query/part_set.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // One case for each intrinsic, and the rule that `.x` is the span's x, or else its resource's.
+// Values are copied out of their columns, which is fine for single rows. Called by filters and by
+// whoever shows spans, on the thread of the question.
 #include "query/row_values.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
-// Which queries are one question to search(): filters in a row, and select().
+// Which queries are one question to search(): filters in a row, and select(). Everything else of
+// the language is named and refused here, before anything is read; whoever builds a part of it
+// takes its refusal away.
 #include <fmt/format.h>
 
 #include "query/search.h"

@@ -1,4 +1,5 @@
-// Arrays are unpacked into values of their own here: single rows are few.
+// Values as the language has them. Arrays are unpacked into values of their own, which costs an
+// allocation an element: single rows are few, and columns judge an array once a dictionary.
 #include "query/stored_values.h"
 
 #include <algorithm>
