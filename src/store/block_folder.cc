@@ -1,4 +1,5 @@
-// What the list says is what there is; everything here keeps the two together.
+// What the list says is what there is: changes are made to a copy of it, written, and only then
+// adopted here. Files come before the list that names them, and go after the list that does not.
 #include "store/block_folder.h"
 
 #include <algorithm>
