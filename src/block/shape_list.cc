@@ -17,7 +17,7 @@ std::string shapes_content(const Shapes& shapes) {
     columns.push_back(shape.column + 1);  // kOverflowColumn becomes 0
   }
   std::string out;
-  append_numbers(out, std::span<const uint32_t>(parents));
+  append_numbers(out, std::span<const uint32_t>(parents), 1);
   append_numbers(out, std::span<const uint32_t>(columns));
   return out;
 }
@@ -28,6 +28,7 @@ Result<ShapeList> ShapeList::take(std::string_view content, uint32_t count, uint
     out.nodes_.resize(count);
     return out;
   }
+  if (count > content.size()) return fail(Code::corrupt, "more shapes than bytes");
   std::vector<uint32_t> parents(count - 1);
   std::vector<uint32_t> edges(count - 1);
   ByteReader in(content);

@@ -1,6 +1,6 @@
 // A trie of shapes in memory, and as the content of a chunk: two runs of numbers, a value for each
-// node but the first: parents, and columns plus 1 (0: the overflow list). Parents come before their
-// children. A trie of less than two nodes has no chunk.
+// node but the first: parents, in a byte each at least, and columns plus 1 (0: the overflow list).
+// Parents come before their children. A trie of less than two nodes has no chunk.
 #pragma once
 
 #include <string>
