@@ -1,5 +1,5 @@
-// Parameters, then one question to query/tags.h, then one of its forms. Answers are at most some
-// megabytes (the limit of bytes), so that they are written whole.
+// Parameters, then one question to query/tags.h, then one of the bodies of tag_bodies.h. Runs on a
+// worker, as every query.
 #include "api/tags.h"
 
 #include <algorithm>
@@ -7,18 +7,15 @@
 #include <charconv>
 
 #include <fmt/format.h>
-#include <protozero/pbf_writer.hpp>
 
 #include "api/params.h"
+#include "api/tag_bodies.h"
 #include "api/window.h"
 #include "query/tags.h"
 #include "traceql/traceql.h"
-#include "wire/json.h"
 
 namespace vivace::api {
 namespace {
-
-using protozero::pbf_writer;
 
 // In the order of the answer.
 struct ScopeName {
@@ -60,8 +57,6 @@ constexpr auto kIntrinsics = std::to_array<std::string_view>({"duration",
                                                               "trace:rootName",
                                                               "trace:rootService",
                                                               "traceDuration"});
-
-enum class Form : uint8_t { json, protobuf, llm };
 
 Form form_of(const Call& call) {
   const std::string_view accept = call.request().header("accept");
@@ -148,123 +143,6 @@ QueryControl control_of(const Call& call, const TagsQuestion& asked) {
 std::vector<Snapshot> snapshots_of(const Call& call, const Store& store) {
   std::vector<Snapshot> out;
   for (const std::string& tenant : call.tenants) out.push_back(store.snapshot(tenant));
-  return out;
-}
-
-// ---- answers
-// -------------------------------------------------------------------------------------
-
-void append_list(std::string& out, const auto& texts) {
-  out += '[';
-  bool first = true;
-  for (const auto& text : texts) {
-    if (!std::exchange(first, false)) out += ',';
-    append_json_string(out, text);
-  }
-  out += ']';
-}
-
-void append_metrics(std::string& out, const Inspected& inspected) {
-  out += ",\"metrics\":{";
-  if (inspected.bytes > 0) {
-    out += "\"inspectedBytes\":";
-    append_json_uint64(out, inspected.bytes);
-  }
-  out += "}}";
-}
-
-void append_metrics(pbf_writer& out, const Inspected& inspected) {
-  std::string metrics;
-  if (inspected.bytes > 0) pbf_writer(metrics).add_uint64(1, inspected.bytes);
-  out.add_message(2, metrics);
-}
-
-// SearchTagsResponse and SearchTagValuesResponse have the same fields.
-std::string texts_body(Form form, std::string_view member, const std::vector<std::string>& texts,
-                       const Inspected& inspected) {
-  std::string out;
-  if (form == Form::protobuf) {
-    pbf_writer writer(out);
-    for (const std::string& text : texts) writer.add_string(1, text);
-    append_metrics(writer, inspected);
-    return out;
-  }
-  out = fmt::format("{{\"{}\":", member);
-  append_list(out, texts);
-  append_metrics(out, inspected);
-  return out;
-}
-
-struct NamedScope {
-  std::string_view name;
-  std::vector<std::string> tags;
-};
-
-std::string scopes_body(Form form, const std::vector<NamedScope>& scopes,
-                        const Inspected& inspected) {
-  std::string out;
-  if (form == Form::protobuf) {
-    pbf_writer writer(out);
-    for (const NamedScope& scope : scopes) {
-      pbf_writer inner(writer, 1);
-      inner.add_string(1, scope.name.data(), scope.name.size());
-      for (const std::string& tag : scope.tags) inner.add_string(2, tag);
-    }
-    append_metrics(writer, inspected);
-    return out;
-  }
-  out = "{\"scopes\":[";
-  for (const NamedScope& scope : scopes) {
-    if (&scope != scopes.data()) out += ',';
-    out += fmt::format("{{\"name\":\"{}\",\"tags\":", scope.name);
-    append_list(out, scope.tags);
-    out += '}';
-  }
-  out += ']';
-  append_metrics(out, inspected);
-  return out;
-}
-
-std::string typed_body(Form form, const TagValues& values) {
-  std::string out;
-  if (form == Form::protobuf) {
-    pbf_writer writer(out);
-    for (const TagValue& value : values.values) {
-      pbf_writer inner(writer, 1);
-      const std::string_view type = text_of(value.type);
-      inner.add_string(1, type.data(), type.size());
-      inner.add_string(2, value.text);
-    }
-    append_metrics(writer, values.inspected);
-    return out;
-  }
-  out = "{\"tagValues\":[";
-  for (const TagValue& value : values.values) {
-    if (&value != values.values.data()) out += ',';
-    out += fmt::format("{{\"type\":\"{}\",\"value\":", text_of(value.type));
-    append_json_string(out, value.text);
-    out += '}';
-  }
-  out += ']';
-  append_metrics(out, values.inspected);
-  return out;
-}
-
-// {"string":["a","b"],"int":["1"]}: the values stand by type.
-std::string llm_body(const TagValues& values) {
-  std::string out = "{\"tagValues\":{";
-  for (size_t i = 0; i < values.values.size();) {
-    const TagType type = values.values[i].type;
-    std::vector<std::string_view> texts;
-    for (; i < values.values.size() && values.values[i].type == type; ++i) {
-      texts.push_back(values.values[i].text);
-    }
-    if (out.back() != '{') out += ',';
-    out += fmt::format("\"{}\":", text_of(type));
-    append_list(out, texts);
-  }
-  out += '}';
-  append_metrics(out, values.inspected);
   return out;
 }
 
