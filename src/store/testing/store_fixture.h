@@ -23,12 +23,14 @@
 namespace vivace {
 
 class StoreTest : public testing::Test {
+ public:
+  ~StoreTest() override { store_.reset(); }
+
  protected:
   StoreTest() {
     options_.wal = {.folder = "/disk/wal", .segment_bytes = 64 << 10, .bytes_max = 64 << 20};
     options_.blocks_folder = "/disk/blocks";
   }
-  ~StoreTest() override { store_.reset(); }
 
   Result<Store::Recovered> try_start() {
     store_.reset();
