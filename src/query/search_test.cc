@@ -120,12 +120,13 @@ class RandomSearch : public testing::TestWithParam<std::tuple<Kinds, uint64_t>> 
 
 TEST_P(RandomSearch, AgreesWithTheOracle) {
   constexpr int kFilters = 100;
-  const auto [kinds, seed] = GetParam();
+  const Kinds kinds = std::get<0>(GetParam());
+  const uint64_t seed = std::get<1>(GetParam());
   RandomSpans random(seed);
   RandomFilters filters(random);
   const Parts parts = random_parts(random);
   MixedParts disk;
-  const Snapshot snapshot = disk.snapshot(parts, [&, kinds = kinds](size_t) {
+  const Snapshot snapshot = disk.snapshot(parts, [&](size_t) {
     return kinds == Kinds::blocks || (kinds == Kinds::mixed && random.chance(50));
   });
   const std::vector<naive::Trace> traces = naive::traces_of(parts);
