@@ -138,7 +138,7 @@ TEST_F(IngestLimits, ARequestOfNothingButRefusedSpansIsToldSoAndStoresNothing) {
   const auto outcome = send(spans_of({1, 2}));
   ASSERT_TRUE(outcome);
   EXPECT_EQ(outcome->rejected_spans, 2);
-  EXPECT_EQ(program_->rows("t"), 0U);
+  EXPECT_EQ(program_->spans("t"), 0U);
 }
 
 TEST_F(IngestLimits, WhatCouldNotBeStoredDoesNotMakeItsTraceLarger) {

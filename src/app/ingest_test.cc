@@ -94,7 +94,7 @@ class IngestTest : public testing::Test {
         spans.erase(sent);
       }
     }
-    ASSERT_EQ(program_->rows("t"), expected.size());
+    ASSERT_EQ(program_->spans("t"), expected.size());
   }
 
   FaultStorage disk_{101};
@@ -203,7 +203,7 @@ TEST_F(IngestTest, TakesEveryFormOfARequest) {
       ASSERT_EQ(spans.size(), 1U);
       EXPECT_EQ(spans[0].span_id, make_span_id(id));
     }
-    EXPECT_EQ(program_->rows("t"), requests.size());
+    EXPECT_EQ(program_->spans("t"), requests.size());
     EXPECT_EQ(metric(program_->metrics(), "vivace_repeated_spans_total"), 0);
     start();
   }

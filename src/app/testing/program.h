@@ -15,10 +15,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "app/ingest.h"
+#include "model/row_reader.h"
 #include "model/testing/same_span.h"
 #include "query/find_trace.h"
 #include "storage/storage.h"
@@ -86,10 +89,19 @@ class Program {
   }
 
   // Rows in all parts of a tenant.
-  size_t rows(const std::string& tenant) const {
-    size_t rows = 0;
-    for (const auto& part : store_->snapshot(tenant).parts) rows += part->rows();
-    return rows;
+  // Different spans in all parts: a repeat may lie in another part than its first copy.
+  size_t spans(const std::string& tenant) const {
+    std::set<std::tuple<TraceId, uint64_t, int32_t>> seen;
+    Inspected inspected;
+    SpanView span;
+    for (const auto& part : store_->snapshot(tenant).parts) {
+      RowReader reader(*part, inspected);
+      for (uint32_t row = 0; row < part->rows(); ++row) {
+        ASSERT(reader.read_span(row, span));
+        seen.emplace(span.trace_id, span.span_id.raw, span.kind);
+      }
+    }
+    return seen.size();
   }
 
   Store& store() { return *store_; }
