@@ -204,7 +204,7 @@ Result<void> add_received(const Part& source, RowOrder& out) {
 Result<void> add_roots(const Part& source, RowOrder& out) {
   const std::vector<uint64_t> parents = TRY(flat_longs(source, Field::parent_id));
   for (BlockTrace& trace : out.traces) {
-    for (uint32_t i = 0; i < trace.entry.spans && !trace.entry.root; ++i) {
+    for (uint32_t i = 0; i < trace.entry.spans; ++i) {
       const uint32_t row = trace.first_row + i;
       if (parents[out.rows.source[row]] == 0) trace.entry.root = row;
     }

@@ -320,7 +320,7 @@ Result<TraceEntry> HeadPart::trace(uint32_t ordinal, Inspected& inspected) const
     out.start_ns = std::min(out.start_ns, head.start_ns_[row]);
     out.end_ns = std::max(out.end_ns, head.start_ns_[row] + head.duration_ns_[row]);
     if (head.parent_id_[row] != 0) continue;
-    if (!out.root || order(row) < order(*out.root)) out.root = row;
+    if (!out.root || order(row) > order(*out.root)) out.root = row;
   }
   return out;
 }

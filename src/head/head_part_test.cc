@@ -229,7 +229,7 @@ TEST_F(HeadPartTest, FindsTracesAndTheirRoots) {
     EXPECT_EQ(entry.end_ns, expected.end_ns);
     EXPECT_EQ(entry.root.has_value(), !expected.roots.empty());
     if (entry.root) {
-      EXPECT_EQ(*entry.root, std::get<3>(*std::ranges::min_element(expected.roots)));
+      EXPECT_EQ(*entry.root, std::get<3>(*std::ranges::max_element(expected.roots)));
     }
     for (const uint32_t row : expected.rows) EXPECT_EQ(reader.word(Field::trace, row), ordinal);
   }

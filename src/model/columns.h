@@ -152,7 +152,7 @@ struct TraceEntry {
   uint32_t spans = 0;
   uint64_t start_ns = 0;         // the earliest start
   uint64_t end_ns = 0;           // the latest end
-  std::optional<uint32_t> root;  // row of the first span, in canonical order, without a parent
+  std::optional<uint32_t> root;  // row of the last span, in canonical order, without a parent
 };
 
 // One column of attributes.
