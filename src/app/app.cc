@@ -277,6 +277,7 @@ class App::Parts {
 App::App(config::Loaded settings) : parts_(std::make_unique<Parts>(std::move(settings))) {
   // Few threads allocate: more arenas would only keep more memory.
   mallopt(M_ARENA_MAX, 2);
+  raise_open_files_limit();
 }
 
 App::~App() = default;

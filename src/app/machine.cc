@@ -117,6 +117,13 @@ double count_open_files() {
 
 Machine read_machine() { return {.memory_bytes = memory_limit(), .cpus = cpu_limit()}; }
 
+void raise_open_files_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 void add_process_metrics(Metrics& metrics, std::function<int64_t()> mapped_bytes) {
   const auto gauge = [&](const char* name, const char* help) { return &metrics.gauge(name, help); };
   auto* cpu = gauge("process_cpu_seconds_total", "CPU time, user and system.");

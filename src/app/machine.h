@@ -16,6 +16,10 @@ struct Machine {
 
 Machine read_machine();
 
+// Lets this process open as many files as the hard limit allows: each block and each connection
+// holds one, and the usual soft limit of 1,024 was made for programs that use select().
+void raise_open_files_limit();
+
 // Registers process_* and go_memstats_* (the names that Tempo's dashboards ask for; the numbers are
 // the allocator's) to be read at each scrape. `mapped_bytes` adds memory that the allocator does
 // not see.
