@@ -1,5 +1,5 @@
-// Names, help texts and buckets of the store's metrics. Those with `tempo` in front are Tempo's, with
-// the meaning that its dashboards and alerts expect.
+// Names, help texts and buckets of the store's metrics. Those with `tempo` in front are Tempo's,
+// with the meaning that its dashboards and alerts expect.
 #include "store/store_metrics.h"
 
 namespace vivace {
