@@ -1,5 +1,6 @@
 // What one question sees: the heads of a tenant, each with what it had published when the question
-// was asked, and its blocks. Immutable; keeps what it names alive. Taking one costs a short lock.
+// was asked, and its blocks. Immutable; keeps what it names alive, but not the store, which must
+// outlive it. Taking one costs a short lock.
 #pragma once
 
 #include <cstdint>
