@@ -304,7 +304,7 @@ TEST_P(Durability, SurvivesFailingSyncs) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Durability,
                          testing::Values(Setting{301, kNoCuts}, Setting{302, kNoCuts},
-                                         Setting{303, kManyCuts}, Setting{304, kManyCuts}));
+                                         Setting{303, kManyCuts}));
 
 }  // namespace
 }  // namespace vivace
