@@ -20,21 +20,6 @@ constexpr uint8_t kNo = 1;
 constexpr uint8_t kYes = 2;
 constexpr size_t kDictionariesMax = 4;  // remembered
 
-Op mirrored(Op op) {
-  switch (op) {
-    case Op::less:
-      return Op::greater;
-    case Op::less_equal:
-      return Op::greater_equal;
-    case Op::greater:
-      return Op::less;
-    case Op::greater_equal:
-      return Op::less_equal;
-    default:
-      return op;
-  }
-}
-
 template <class T>
 bool holds(Op op, const T& value, const T& literal) {
   switch (op) {

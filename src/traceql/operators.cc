@@ -64,6 +64,21 @@ Type element_of(Type array) {
 int level_of(Op op) { return kOps[static_cast<size_t>(op)].level; }
 std::string_view text_of(Op op) { return kOps[static_cast<size_t>(op)].text; }
 bool is_comparison(Op op) { return op >= Op::equal && op <= Op::not_matches; }
+Op mirrored(Op op) {
+  switch (op) {
+    case Op::less:
+      return Op::greater;
+    case Op::less_equal:
+      return Op::greater_equal;
+    case Op::greater:
+      return Op::less;
+    case Op::greater_equal:
+      return Op::less_equal;
+    default:
+      return op;
+  }
+}
+
 bool is_arithmetic(Op op) { return op <= Op::power || op == Op::negate; }
 
 int level_of(SpansetOp op) { return op.relation <= Relation::either ? kLogic : kComparison; }

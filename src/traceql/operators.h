@@ -44,6 +44,7 @@ int level_of(Op op);
 std::string_view text_of(Op op);
 bool is_comparison(Op op);  // = != < <= > >=, and the two for patterns
 bool is_arithmetic(Op op);
+Op mirrored(Op op);  // a < b is b > a; what is no order stays as it is
 
 // `A relation B`: which spans of B (and in the united form of A) go on. See traceql.h.
 enum class Relation : uint8_t { both, either, child, descendant, parent, ancestor, sibling };

@@ -62,21 +62,6 @@ void attributes_hold(FieldExpr& condition) {
   attributes_hold(*binary->rhs);
 }
 
-Op mirrored(Op op) {
-  switch (op) {
-    case Op::less:
-      return Op::greater;
-    case Op::less_equal:
-      return Op::greater_equal;
-    case Op::greater:
-      return Op::less;
-    case Op::greater_equal:
-      return Op::less_equal;
-    default:
-      return op;
-  }
-}
-
 // No conditions if it is no simple one.
 std::vector<TagCondition> simple_condition(const FieldExpr& condition) {
   if (const auto* test = condition.get_if<NilTest>()) {
