@@ -17,21 +17,7 @@ std::unexpected<Error> bad(std::string message) {
   return fail(Code::invalid_argument, std::move(message));
 }
 
-// A number as strconv.ParseInt reads it; 0 when the parameter is absent.
-Result<int64_t> parse_seconds(const Params& params, std::string_view name) {
-  const std::string_view text = params.get(name);
-  if (text.empty()) return 0;
-  int64_t value = 0;
-  std::string_view digits = text;
-  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
-  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const bool range = failed == std::errc::result_out_of_range;
-  if (failed != std::errc() || end != digits.data() + digits.size()) {
-    return bad(fmt::format("invalid {}: strconv.ParseInt: parsing \"{}\": {}", name, text,
-                           range ? "value out of range" : "invalid syntax"));
-  }
-  return value;
-}
+constexpr std::string_view kParseInt = "ParseInt";
 
 bool is_uuid(std::string_view text) {
   constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -43,6 +29,22 @@ bool is_uuid(std::string_view text) {
 }
 
 }  // namespace
+
+Result<int64_t> parse_integer(const Params& params, std::string_view name,
+                              std::string_view function, int64_t otherwise) {
+  const std::string_view text = params.get(name);
+  if (text.empty()) return otherwise;
+  int64_t value = 0;
+  std::string_view digits = text;
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
+  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const bool range = failed == std::errc::result_out_of_range;
+  if (failed != std::errc() || end != digits.data() + digits.size()) {
+    return bad(fmt::format("invalid {}: strconv.{}: parsing \"{}\": {}", name, function, text,
+                           range ? "value out of range" : "invalid syntax"));
+  }
+  return value;
+}
 
 Params::Params(std::string_view query) : pairs_(net::parse_query(query)) {}
 
@@ -71,8 +73,8 @@ Result<TraceId> parse_trace_id(std::string_view text) {
 }
 
 Result<void> check_time_range(const Params& params) {
-  const int64_t start = TRY(parse_seconds(params, "start"));
-  const int64_t end = TRY(parse_seconds(params, "end"));
+  const int64_t start = TRY(parse_integer(params, "start", kParseInt, 0));
+  const int64_t end = TRY(parse_integer(params, "end", kParseInt, 0));
   if (start != 0 && end != 0 && end <= start) {
     return bad(fmt::format("http parameter start must be before end. received start={} end={}",
                            start, end));

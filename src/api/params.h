@@ -24,6 +24,11 @@ class Params {
   std::vector<std::pair<std::string, std::string>> pairs_;
 };
 
+// A number as `function` of Go reads it; `otherwise` when the parameter is absent. The error has
+// Go's words: invalid limit: strconv.Atoi: parsing "x": invalid syntax.
+Result<int64_t> parse_integer(const Params& params, std::string_view name,
+                              std::string_view function, int64_t otherwise);
+
 // Up to 32 hexadecimal digits of either case; fewer are padded with zeros on the left.
 Result<TraceId> parse_trace_id(std::string_view text);
 

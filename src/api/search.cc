@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <vector>
 
 #include <fmt/format.h>
@@ -37,29 +36,13 @@ struct Asked {
   bool is_traceql = false;
 };
 
-// As strconv.Atoi reads it; `otherwise` when the parameter is absent.
-Result<int64_t> parse_count(const Params& params, std::string_view name, int64_t otherwise) {
-  const std::string_view text = params.get(name);
-  if (text.empty()) return otherwise;
-  int64_t value = 0;
-  std::string_view digits = text;
-  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
-  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const bool range = failed == std::errc::result_out_of_range;
-  if (failed != std::errc() || end != digits.data() + digits.size()) {
-    return bad(fmt::format("invalid {}: strconv.Atoi: parsing \"{}\": {}", name, text,
-                           range ? "value out of range" : "invalid syntax"));
-  }
-  return value;
-}
-
 Result<void> read_limits(const Params& params, const SearchLimits& limits, SearchQuestion& out) {
-  const int64_t traces = TRY(parse_count(params, "limit", limits.traces_default));
+  const int64_t traces = TRY(parse_integer(params, "limit", "Atoi", limits.traces_default));
   if (traces <= 0) return bad("invalid limit: must be a positive number");
   if (limits.traces_max > 0 && traces > limits.traces_max) {
     return bad(fmt::format("limit {} exceeds max limit {}", traces, limits.traces_max));
   }
-  int64_t spans = TRY(parse_count(params, "spss", limits.spans_default));
+  int64_t spans = TRY(parse_integer(params, "spss", "Atoi", limits.spans_default));
   if (spans < 0) return bad("invalid spss: must be a non-negative number");
   if (limits.spans_max > 0 && spans > limits.spans_max) {
     return bad(fmt::format("spans per span set exceeds {}. received {}", limits.spans_max, spans));
