@@ -53,6 +53,7 @@ TEST(Includes, KeepCostlyLibrariesOutOfHeaders) {
             "only .cc files include <boost/asio");
   EXPECT_EQ(broken("src/config/a.h", "#include <yaml-cpp/yaml.h>"),
             "only .cc files include <yaml-cpp/");
+  EXPECT_EQ(broken("src/net/a_testing.h", "#include <nghttp2/nghttp2.h>"), "");
 }
 
 TEST(Opening, IsProse) {
