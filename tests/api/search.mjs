@@ -175,7 +175,12 @@ export async function values(server, name, parameters, options) {
   return answer.tagValues.map((it) => `${it.type} ${it.value}`).sort();
 }
 
-// Waits until heads became blocks, which takes an ingester.max_block_duration of a second or so.
+// For servers whose heads become blocks within seconds.
+export const kBlocksSoon = {
+  ingester: { max_block_duration: '1s', flush_check_period: '100ms' },
+};
+
+// Waits until heads became blocks; of servers with kBlocksSoon.
 export async function untilBlocks(server, ms = 30_000) {
   const deadline = Date.now() + ms;
   for (;;) {

@@ -9,7 +9,7 @@ import { int, span, text } from './data.mjs';
 import { Vivace } from './harness.mjs';
 import { SearchResponse, decode } from './proto.mjs';
 import { assertPlainError, kProto, store } from './query.mjs';
-import { ago, askSearch, found, kSecond, search, times, untilBlocks } from './search.mjs';
+import { ago, askSearch, found, kBlocksSoon, kSecond, search, times, untilBlocks } from './search.mjs';
 
 const id = (number) => Buffer.from(number.toString(16).padStart(32, '0'), 'hex');
 const spanId = (number) => Buffer.from(number.toString(16).padStart(16, '0'), 'hex');
@@ -435,9 +435,7 @@ describe('after a restart', () => rows(() => server.restart()));
 describe('in blocks', () =>
   rows(async () => {
     await server.close();
-    server = await Vivace.start({
-      config: { ingester: { max_block_duration: '1s', flush_check_period: '100ms' } },
-    });
+    server = await Vivace.start({ config: kBlocksSoon });
     await fill(server);
     await untilBlocks(server);
   }));

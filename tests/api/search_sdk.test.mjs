@@ -10,7 +10,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { Vivace, freePort, kViews } from './harness.mjs';
 import { flatten } from './proto.mjs';
-import { found, scopes, search, texts, untilBlocks, values } from './search.mjs';
+import { found, kBlocksSoon, scopes, search, texts, untilBlocks, values } from './search.mjs';
 
 const kTransports = ['protobuf', 'json', 'grpc'];
 // Ids begin with the transport's, and are equal but for that.
@@ -90,7 +90,7 @@ before(async () => {
   const grpcPort = await freePort();
   server = await Vivace.start({
     config: {
-      ingester: { max_block_duration: '1s', flush_check_period: '100ms' },
+      ...kBlocksSoon,
       distributor: {
         receivers: { otlp: { protocols: { grpc: { endpoint: `127.0.0.1:${grpcPort}` } } } },
       },

@@ -15,7 +15,7 @@ import {
   decode,
 } from './proto.mjs';
 import { assertPlainError, kProto, store } from './query.mjs';
-import { ago, names, scopes, tags, texts, times, untilBlocks, values } from './search.mjs';
+import { ago, kBlocksSoon, names, scopes, tags, texts, times, untilBlocks, values } from './search.mjs';
 
 const kIntrinsics = [
   'duration',
@@ -422,9 +422,7 @@ describe('after a restart', () => rows(() => server.restart()));
 describe('in blocks', () =>
   rows(async () => {
     await server.close();
-    server = await Vivace.start({
-      config: { ingester: { max_block_duration: '1s', flush_check_period: '100ms' } },
-    });
+    server = await Vivace.start({ config: kBlocksSoon });
     await fill(server);
     await untilBlocks(server);
   }));
