@@ -331,7 +331,9 @@ Result<void> check_limits(const BlockIdentity& identity, const Part& source) {
 }  // namespace
 
 Result<BlockSummary> write_block(Storage& storage, const std::string& path,
-                                 const BlockIdentity& identity, const Part& source) {
+                                 const BlockIdentity& identity, const BlockContent& content) {
+  if (content.sources.size() != 1) return fail(Code::unimplemented, "blocks of several parts");
+  const Part& source = *content.sources[0].part;
   const auto write = [&]() -> Result<BlockSummary> {
     CHECK_OK(check_limits(identity, source));
     CHECK_OK(storage.remove(path));
@@ -342,6 +344,11 @@ Result<BlockSummary> write_block(Storage& storage, const std::string& path,
   if (summary) return summary;
   (void)storage.remove(path);  // what is wrong is said already; without its end it is no block
   return std::unexpected(std::move(summary).error().in("block " + path));
+}
+
+Result<BlockSummary> write_block(Storage& storage, const std::string& path,
+                                 const BlockIdentity& identity, const Part& source) {
+  return write_block(storage, path, identity, BlockContent{.sources = {{.part = &source}}});
 }
 
 }  // namespace vivace

@@ -1,5 +1,6 @@
-// Writes a block: the spans of one part, put in canonical order, as an immutable columnar file
-// (FORMAT.md). Called by whoever cuts a generation, on a thread that may block.
+// Writes a block: the spans of one or more parts, put in canonical order, as an immutable columnar
+// file (FORMAT.md). Called by whoever cuts a generation or merges blocks, on a thread that may
+// block.
 //
 //   auto summary = TRY(write_block(storage, path, {.tenant = "acme", .number = 7}, head));
 //   CHECK_OK(storage.sync_directory(folder));   // now the name is durable as well
@@ -10,11 +11,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "model/columns.h"
+#include "model/ids.h"
 #include "storage/storage.h"
 
 namespace vivace {
@@ -44,13 +47,38 @@ struct BlockSummary {
   bool operator==(const BlockSummary&) const = default;
 };
 
+// A trace of which there are spans in other blocks too.
+struct SplitTrace {
+  TraceId id;
+  uint64_t start_ns = 0;  // of the whole trace, as far as it was known when this was written
+  uint64_t end_ns = 0;
+
+  bool operator==(const SplitTrace&) const = default;
+};
+
+struct BlockSource {
+  const Part* part = nullptr;
+  std::vector<uint32_t> left_out = {};    // rows that are not copied, ascending
+  int64_t received_after_ns = INT64_MIN;  // nor are row groups whose newest span came before
+};
+
+struct BlockContent {
+  std::vector<BlockSource> sources;     // oldest first: of equal spans the first is kept
+  std::vector<SplitTrace> splits = {};  // ascending by id; traces that are not here are passed over
+  // Called between chunks by a writer that is in no hurry; may sleep. An error ends the work.
+  std::function<Result<void>()> pace = {};
+};
+
 // Writes the file and syncs it; the folder exists, and is synced by the caller. Overwrites a
-// leftover. On an error nothing is left that would open as a block. A part without rows makes a
+// leftover. On an error nothing is left that would open as a block. Parts without rows make a
 // block without rows.
 //
 // Errors: Code::io; those of the source; Code::too_large for what the format cannot hold (more than
 // kBlockRowsMax rows, or a chunk of more than 1 GiB).
 constexpr uint32_t kBlockRowsMax = 16U << 20;
+Result<BlockSummary> write_block(Storage& storage, const std::string& path,
+                                 const BlockIdentity& identity, const BlockContent& content);
+// All of one part.
 Result<BlockSummary> write_block(Storage& storage, const std::string& path,
                                  const BlockIdentity& identity, const Part& source);
 
