@@ -53,6 +53,8 @@ constexpr uint16_t kSectionColumns = 1;
 constexpr uint16_t kSectionIndexPages = 2;
 constexpr uint16_t kSectionIndexFirsts = 3;
 constexpr uint16_t kSectionDirectory = 4;
+constexpr uint16_t kSectionTraceFilter = 5;
+constexpr uint16_t kSectionSplits = 6;  // only where there are any
 constexpr uint32_t kSectionPlace = 0xffff0000;  // plus the kind: their "column" in checksums
 
 // The index of traces.

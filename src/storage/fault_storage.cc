@@ -247,6 +247,15 @@ Result<void> FaultStorage::rename(const std::string& from, const std::string& to
   return {};
 }
 
+Result<void> FaultStorage::link(const std::string& from, const std::string& to) {
+  const std::lock_guard lock(mutex_);
+  CHECK_OK(count_change("link"));
+  const auto found = names_.find(from);
+  if (found == names_.end()) return fail(Code::not_found, from + ": no such file");
+  if (!names_.emplace(to, found->second).second) return fail(Code::io, "link: there is a " + to);
+  return {};
+}
+
 Result<void> FaultStorage::sync_directory(const std::string& folder) {
   const std::lock_guard lock(mutex_);
   CHECK_OK(count_change("sync folder"));

@@ -56,6 +56,7 @@ class FaultStorage final : public Storage {
   Result<std::vector<std::string>> list(const std::string& folder) override;
   Result<void> remove(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> link(const std::string& from, const std::string& to) override;
   Result<void> sync_directory(const std::string& folder) override;
   Result<std::unique_ptr<FolderLock>> lock(const std::string& folder) override;
 

@@ -155,6 +155,13 @@ Result<void> LocalStorage::rename(const std::string& from, const std::string& to
   return {};
 }
 
+Result<void> LocalStorage::link(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) == 0) return {};
+  if (errno == ENOENT) return fail(Code::not_found, from + ": no such file, or no folder for " + to);
+  if (errno == EXDEV) return fail(Code::unimplemented, to + " lies on another disk than " + from);
+  return io_error("link", to, errno);
+}
+
 Result<void> LocalStorage::sync_directory(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return io_error("open folder", folder, errno);

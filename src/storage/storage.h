@@ -62,6 +62,9 @@ class Storage {
   virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;  // names, sorted
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  // A second name for the same bytes, which live as long as one of the two. Nothing may be at `to`.
+  // Code::not_found without `from`; Code::unimplemented where the two lie on different disks.
+  virtual Result<void> link(const std::string& from, const std::string& to) = 0;
   virtual Result<void> sync_directory(const std::string& folder) = 0;
 
   // Code::unavailable when another process holds it.

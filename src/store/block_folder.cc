@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -87,11 +88,12 @@ Result<void> BlockFolder::load_list() {
   return std::unexpected(std::move(list).error());
 }
 
-// All blocks whose footers can be read, and the whole log again: spans of the log that are in a
-// block already are known by their ids. A list is written even when there is nothing to name: where
-// there is none, blocks cannot be leftovers.
+// All blocks whose footers can be read, less those that were merged into another of them, and the
+// whole log again: spans of the log that are in a block already are known by their ids. A list is
+// written even when there is nothing to name: where there is none, blocks cannot be leftovers.
 Result<void> BlockFolder::rebuild_list() {
   BlockList list;
+  std::set<uint64_t> replaced;
   for (const BlockFile& file : TRY(find_files(storage_, folder_))) {
     const std::string path = path_of(file.tenant, file.number);
     list.next_number = std::max(list.next_number, file.number + 1);
@@ -99,12 +101,15 @@ Result<void> BlockFolder::rebuild_list() {
     if (block && (*block)->identity().number == file.number &&
         (*block)->identity().tenant == file.tenant) {
       list.blocks.push_back(listed(**block));
+      const auto& replaces = (*block)->identity().replaces;
+      replaced.insert(replaces.begin(), replaces.end());
       continue;
     }
     if (!block && block.error().code != Code::corrupt) return std::unexpected(block.error());
     log::error("a block without a list cannot be read; it is kept as .damaged", {{"path", path}});
     CHECK_OK(storage_.rename(path, path + ".damaged"));
   }
+  std::erase_if(list.blocks, [&](const auto& block) { return replaced.contains(block.number); });
   std::ranges::sort(list.blocks, {}, &ListedBlock::number);
   if (!list.blocks.empty()) {
     log::warn("the block list was made anew from the blocks", {{"blocks", list.blocks.size()}});
@@ -137,15 +142,31 @@ Result<void> BlockFolder::sweep() {
   return {};
 }
 
-Result<std::shared_ptr<Block>> BlockFolder::write(const std::string& tenant, Lsn from, Lsn end,
-                                                  const Part& source) {
-  const BlockIdentity identity{
-      .tenant = tenant, .number = next_number_, .log_from = from, .log_end = end, .replaces = {}};
-  ++next_number_;
-  const std::string path = path_of(tenant, identity.number);
-  const std::string tenant_folder = folder_ + "/" + tenant;
+Lsn BlockFolder::replay_from() const {
+  const std::lock_guard lock(mutex_);
+  return list_.replay_from;
+}
+
+std::shared_ptr<const BlockSet> BlockFolder::blocks() const {
+  const std::lock_guard lock(mutex_);
+  return blocks_;
+}
+
+BlockList BlockFolder::list() const {
+  const std::lock_guard lock(mutex_);
+  return list_;
+}
+
+Result<std::shared_ptr<Block>> BlockFolder::write(BlockIdentity identity,
+                                                  const BlockContent& content) {
+  {
+    const std::lock_guard lock(mutex_);
+    identity.number = next_number_++;
+  }
+  const std::string path = path_of(identity.tenant, identity.number);
+  const std::string tenant_folder = folder_ + "/" + identity.tenant;
   CHECK_OK(storage_.make_folders(tenant_folder));
-  auto written = write_block(storage_, path, identity, source);
+  auto written = write_block(storage_, path, identity, content);
   auto synced = written ? storage_.sync_directory(tenant_folder)
                         : Result<void>(std::unexpected(written.error()));
   if (synced) synced = storage_.sync_directory(folder_);
@@ -155,46 +176,88 @@ Result<std::shared_ptr<Block>> BlockFolder::write(const std::string& tenant, Lsn
   return block;
 }
 
-void BlockFolder::discard(Block& block) { block.remove_when_unused(); }
+void BlockFolder::discard(std::shared_ptr<Block> block) {
+  const std::lock_guard lock(mutex_);
+  if (list_is_certain_) {
+    block->remove_when_unused();
+  } else {
+    discarded_.push_back(std::move(block));
+  }
+}
 
 Result<void> BlockFolder::commit(const std::vector<std::shared_ptr<Block>>& added,
                                  Lsn replay_from) {
+  const std::lock_guard lock(mutex_);
   BlockList list = list_;
   list.replay_from = replay_from;
   for (const auto& block : added) list.blocks.push_back(listed(*block));
+  std::ranges::sort(list.blocks, {}, &ListedBlock::number);
   CHECK_OK(write_list(std::move(list)));
   for (const auto& block : added) live_[block->identity().number] = {listed(*block), block};
   publish();
   return {};
 }
 
-Result<size_t> BlockFolder::expire(int64_t received_ns) {
-  BlockList list = list_;
-  const auto expired = std::erase_if(
-      list.blocks, [&](const ListedBlock& block) { return block.received_max_ns < received_ns; });
-  if (expired == 0) return size_t{0};
-  CHECK_OK(write_list(std::move(list)));
-  for (auto at = live_.begin(); at != live_.end();) {
-    const Live& live = at->second;
-    if (live.listed.received_max_ns >= received_ns) {
-      ++at;
-      continue;
-    }
-    if (live.block != nullptr) {
-      live.block->remove_when_unused();
-    } else {
-      (void)storage_.remove(path_of(live.listed.tenant, live.listed.number));
-    }
-    at = live_.erase(at);
+Result<void> BlockFolder::replace(std::span<const uint64_t> old,
+                                  const std::shared_ptr<Block>& merged) {
+  const std::lock_guard lock(mutex_);
+  if (!std::ranges::all_of(old, [&](uint64_t number) { return live_.contains(number); })) {
+    return fail(Code::not_found, "a block that was merged is gone");
   }
+  BlockList list = list_;
+  std::erase_if(list.blocks, [&](const ListedBlock& block) {
+    return std::ranges::find(old, block.number) != old.end();
+  });
+  if (merged != nullptr) list.blocks.push_back(listed(*merged));
+  std::ranges::sort(list.blocks, {}, &ListedBlock::number);
+  CHECK_OK(write_list(std::move(list)));
+  for (const uint64_t number : old) drop(number);
+  if (merged != nullptr) live_[merged->identity().number] = {listed(*merged), merged};
   publish();
-  return static_cast<size_t>(expired);
+  return {};
+}
+
+Result<size_t> BlockFolder::expire(int64_t received_ns) {
+  const std::lock_guard lock(mutex_);
+  BlockList list = list_;
+  std::vector<uint64_t> expired;
+  std::erase_if(list.blocks, [&](const ListedBlock& block) {
+    if (block.received_max_ns >= received_ns) return false;
+    expired.push_back(block.number);
+    return true;
+  });
+  if (expired.empty()) return size_t{0};
+  CHECK_OK(write_list(std::move(list)));
+  for (const uint64_t number : expired) drop(number);
+  publish();
+  return expired.size();
+}
+
+// Its file goes when the last reader lets go.
+void BlockFolder::drop(uint64_t number) {
+  const auto at = live_.find(number);
+  const Live& live = at->second;
+  if (live.block != nullptr) {
+    live.block->remove_when_unused();
+  } else {
+    (void)storage_.remove(path_of(live.listed.tenant, number));
+  }
+  live_.erase(at);
 }
 
 Result<void> BlockFolder::write_list(BlockList list) {
   list.next_number = next_number_;
+  list_is_certain_ = false;
   CHECK_OK(write_block_list(storage_, folder_, list));
+  list_is_certain_ = true;
   list_ = std::move(list);
+  for (const auto& block : discarded_) {
+    const uint64_t number = block->identity().number;
+    const bool listed =
+        std::ranges::find(list_.blocks, number, &ListedBlock::number) != list_.blocks.end();
+    if (!listed) block->remove_when_unused();
+  }
+  discarded_.clear();
   return {};
 }
 
@@ -207,6 +270,10 @@ void BlockFolder::publish() {
     } else {
       ++tenant.damaged;
     }
+  }
+  for (auto& [name, tenant] : set->tenants) {
+    std::ranges::stable_sort(tenant.blocks, {},
+                             [](const auto& block) { return block->identity().log_from; });
   }
   blocks_ = std::move(set);
 }

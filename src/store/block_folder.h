@@ -11,12 +11,14 @@
 // stops the start. A list that is damaged or gone while there are blocks is made anew from their
 // footers.
 //
-// Readers get the blocks of the moment as an immutable set. One thread changes things: the one that
-// recovers, then the cut thread.
+// Readers get the blocks of the moment as an immutable set. Any thread: blocks are written beside
+// one another, changes to the list one after the other.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,7 @@ namespace vivace {
 // Never changes once it is shared.
 struct BlockSet {
   struct Tenant {
-    std::vector<std::shared_ptr<const Block>> blocks;  // oldest first
+    std::vector<std::shared_ptr<const Block>> blocks;  // by the place in the log where they begin
     uint32_t damaged = 0;  // blocks that are listed and cannot be opened
   };
   std::map<std::string, Tenant, std::less<>> tenants;
@@ -42,20 +44,25 @@ class BlockFolder {
                                                    BlockCache& cache);
 
   // Where replay of the log begins.
-  Lsn replay_from() const { return list_.replay_from; }
-  std::shared_ptr<const BlockSet> blocks() const { return blocks_; }
-  const BlockList& list() const { return list_; }
+  Lsn replay_from() const;
+  std::shared_ptr<const BlockSet> blocks() const;
+  BlockList list() const;
 
-  // Writes a block of a tenant's part of the log, durably; it does not exist until it is committed.
-  Result<std::shared_ptr<Block>> write(const std::string& tenant, Lsn from, Lsn end,
-                                       const Part& source);
-  // Forgets a block that was written and will not be committed.
-  void discard(Block& block);
+  // Writes a block, durably; it does not exist until it is committed. Its number is given here.
+  Result<std::shared_ptr<Block>> write(BlockIdentity identity, const BlockContent& content);
+  // Forgets a block that was written and will not be committed, or not in this state. While it is
+  // not known which list is on the disk its file stays.
+  void discard(std::shared_ptr<Block> block);
 
-  // The commit: the blocks come into being, and replay begins at `replay_from` from now on. After
-  // an error it must be repeated with the same blocks before anything else is committed.
+  // The commits. After an error nobody knows which list is on the disk: the next commit that
+  // succeeds settles it, and until then no file is removed.
+  //
+  // A generation is cut: its blocks come into being, and replay begins at `replay_from` from now
+  // on.
   Result<void> commit(const std::vector<std::shared_ptr<Block>>& added, Lsn replay_from);
-
+  // Blocks are merged: `merged` takes the place of `old`; null: nothing of them has to stay.
+  // Code::not_found if one of those is gone, by retention.
+  Result<void> replace(std::span<const uint64_t> old, const std::shared_ptr<Block>& merged);
   // Removes the blocks whose newest span came before `received_ns`; says how many. Files go when
   // the last reader lets go.
   Result<size_t> expire(int64_t received_ns);
@@ -72,17 +79,23 @@ class BlockFolder {
   Result<void> rebuild_list();
   Result<void> open_listed();
   Result<void> sweep();
+  // These take the mutex as held.
   Result<void> write_list(BlockList list);
-  std::string path_of(const std::string& tenant, uint64_t number) const;
+  void drop(uint64_t number);
   void publish();
+  std::string path_of(const std::string& tenant, uint64_t number) const;
 
   Storage& storage_;
   const std::string folder_;
   BlockCache& cache_;
   std::unique_ptr<FolderLock> lock_;
+
+  mutable std::mutex mutex_;  // guards all below; held while the list is written
   BlockList list_;
-  uint64_t next_number_ = 1;       // not below list_.next_number
-  std::map<uint64_t, Live> live_;  // by number
+  bool list_is_certain_ = true;                    // what is on the disk is list_
+  uint64_t next_number_ = 1;                       // not below list_.next_number
+  std::map<uint64_t, Live> live_;                  // by number
+  std::vector<std::shared_ptr<Block>> discarded_;  // since the list became uncertain
   std::shared_ptr<const BlockSet> blocks_ = std::make_shared<BlockSet>();
 };
 

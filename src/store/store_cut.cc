@@ -99,9 +99,11 @@ Result<void> Store::write_blocks(const Generation& generation) {
     if (head->rows() == 0) continue;
     // The caller keeps the generation.
     const HeadPart source(std::shared_ptr<const Head>(std::shared_ptr<void>(), head.get()));
-    auto block = folder_->write(tenant, generation.from, generation.end, source);
+    auto block = folder_->write(
+        {.tenant = tenant, .log_from = generation.from, .log_end = generation.end},
+        {.sources = {{.part = &source}}});
     if (!block) {
-      for (const auto& other : written_) folder_->discard(*other);
+      for (auto& other : written_) folder_->discard(std::move(other));
       written_.clear();
       return std::unexpected(std::move(block).error());
     }
