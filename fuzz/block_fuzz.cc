@@ -16,6 +16,7 @@
 #include "block/directory.h"
 #include "block/footer.h"
 #include "block/layout.h"
+#include "block/trace_filter.h"
 #include "block/trace_index.h"
 #include "decode/otlp.h"
 #include "head/head_part.h"
@@ -101,7 +102,11 @@ std::string make_block() {
   head->append(**batch, 1);
   FaultStorage disk;
   const BlockIdentity identity{.tenant = "t", .number = 1, .log_from = 64, .log_end = 128};
-  ASSERT(write_block(disk, kPath, identity, WithOverflow(head)));
+  const WithOverflow part(head);
+  BlockContent content{.sources = {{.part = &part}}};
+  Inspected inspected;
+  content.splits.push_back({part.trace(0, inspected).value().id, 1, 2});
+  ASSERT(write_block(disk, kPath, identity, content));
   ASSERT(disk.sync_directory("/blocks"));
   return disk.durable(kPath);
 }
@@ -153,6 +158,17 @@ void sign_pages(std::string& file, const BlockFooter& footer) {
   }
 }
 
+void sign_filter(std::string& file, const BlockFooter& footer) {
+  const uint64_t section = footer.section(kSectionTraceFilter)->offset;
+  for (uint32_t i = 0; i < filter_pages(footer.summary.traces); ++i) {
+    const IndexPage page = filter_page(footer.summary.traces, i);
+    const uint64_t at = section + page.offset;
+    if (at + page.bytes > file.size()) return;
+    const auto rest = std::string_view(file).substr(at + 8, page.bytes - 8);
+    store(file.data() + at, hash64(rest, place_seed(filter_page_place(footer.seed, i))));
+  }
+}
+
 // Calls `visit(column, slot, place)` for every chunk.
 void for_each_chunk(const BlockDirectory& directory, const auto& visit) {
   for (uint32_t column = 0; column < directory.starts.size(); ++column) {
@@ -169,11 +185,13 @@ void sign(std::string& file) {
   sign_tail(file);
   const auto footer = footer_of(file);
   if (!footer) return;
-  for (const uint16_t kind : {kSectionIndexFirsts, kSectionDirectory}) {
-    const BlockSection& section = *footer->section(kind);
-    sign_chunk(file, section.offset, section.bytes, section_place(*footer, kind));
+  for (const uint16_t kind : {kSectionIndexFirsts, kSectionDirectory, kSectionSplits}) {
+    const BlockSection* const section = footer->section(kind);
+    if (section == nullptr) continue;
+    sign_chunk(file, section->offset, section->bytes, section_place(*footer, kind));
   }
   sign_pages(file, *footer);
+  sign_filter(file, *footer);
   const auto content = section_content(file, *footer, kSectionDirectory);
   if (!content) return;
   const auto directory = take_directory(*content, *footer);
@@ -220,6 +238,11 @@ std::string unpack_block(const std::string& file) {
   end_section(kSectionIndexPages);
   append_raw(out, section_content(file, footer, kSectionIndexFirsts).value());
   end_section(kSectionIndexFirsts);
+  const BlockSection& filter = *footer.section(kSectionTraceFilter);
+  out += from.substr(filter.offset, filter.bytes);
+  end_section(kSectionTraceFilter);
+  append_raw(out, section_content(file, footer, kSectionSplits).value());
+  end_section(kSectionSplits);
   append_raw(out, directory_content(lengths));
   end_section(kSectionDirectory);
   footer.sections = sections;

@@ -10,6 +10,8 @@
 #include "block/block_cached.h"
 #include "block/chunk.h"
 #include "block/layout.h"
+#include "block/split_list.h"
+#include "block/trace_filter.h"
 #include "block/trace_index.h"
 
 namespace vivace {
@@ -173,7 +175,40 @@ Result<bool> Block::find_in_page(uint32_t page, uint64_t fingerprint,
   return find_in_index_page(bytes, index_page_place(footer_->seed, page), fingerprint, ordinals);
 }
 
+Result<bool> Block::may_have(const TraceId& id, Inspected& inspected) const {
+  if (traces() == 0) return false;
+  const uint64_t wanted = fingerprint(id);
+  const FilterPlace place = filter_place(traces(), wanted);
+  const uint32_t column = kSectionPlace + kSectionTraceFilter;
+  const auto make = [&](Inspected& read) -> Result<FilterPage> {
+    const BlockSection& section = *footer_->section(kSectionTraceFilter);
+    if (section.bytes != filter_bytes(traces())) {
+      return fail(Code::corrupt, "not the filter of so many traces");
+    }
+    const IndexPage page = filter_page(traces(), place.page);
+    const std::string bytes = TRY(read_range(section.offset + page.offset, page.bytes));
+    read.bytes += page.bytes;
+    return FilterPage::take(bytes, filter_page_place(footer_->seed, place.page));
+  };
+  const auto page = TRY(cached<FilterPage>(column, place.page, inspected, make));
+  return page->may_have(place.block, wanted);
+}
+
+Result<std::shared_ptr<const std::vector<SplitTrace>>> Block::splits(Inspected& inspected) const {
+  if (footer_->section(kSectionSplits) == nullptr) {
+    return std::make_shared<const std::vector<SplitTrace>>();
+  }
+  const auto make = [&](Inspected& read) -> Result<SplitList> {
+    const std::string content = TRY(read_section(kSectionSplits, read));
+    return take_split_list(content, traces());
+  };
+  const auto list = TRY(cached<SplitList>(kSectionPlace + kSectionSplits, 0, inspected, make));
+  return std::shared_ptr<const std::vector<SplitTrace>>(list, &list->traces);
+}
+
 Result<std::optional<uint32_t>> Block::find_trace(const TraceId& id, Inspected& inspected) const {
+  // A damaged filter hides nothing: the index has the last word.
+  if (const auto may = may_have(id, inspected); may && !*may) return std::nullopt;
   const uint64_t wanted = fingerprint(id);
   const auto firsts = TRY(first_fingerprints(inspected));
   const std::vector<uint64_t>& of_page = firsts->of_page;

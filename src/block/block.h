@@ -27,6 +27,7 @@ struct BlockDirectory;
 struct ExpectedColumn;
 struct FirstFingerprints;
 struct TraceTable;
+class FilterPage;
 class TextList;
 
 class Block final : public Part {
@@ -63,6 +64,13 @@ class Block final : public Part {
   Result<TraceEntry> trace(uint32_t ordinal, Inspected& inspected) const override;
   Result<void> trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,
                           Inspected& inspected) const override;
+
+  // Whether `find_trace` may find it: false is certain, true is wrong for about one absent trace in
+  // 200. A look into one page of a filter (16 KiB at the most), which is kept in the cache.
+  Result<bool> may_have(const TraceId& id, Inspected& inspected) const;
+  // The traces that other blocks have spans of too, ascending by id; as `write_block` was told.
+  // Kept in the cache.
+  Result<std::shared_ptr<const std::vector<SplitTrace>>> splits(Inspected& inspected) const;
 
  private:
   struct Asked;  // a column's chunk, and what is known of it

@@ -1,5 +1,5 @@
-// For tests: everything that a part can be asked, as pieces of text, so that a damaged block can be
-// held against a whole one: each piece is the same, or an error.
+// For tests: everything that a block can be asked, as pieces of text, so that a damaged block can
+// be held against a whole one: each piece is the same, or an error.
 //
 // Not part of the product.
 #pragma once
@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "block/block.h"
 #include "block/layout.h"
-#include "model/columns.h"
 
 namespace vivace {
 
@@ -114,8 +114,18 @@ inline void add_group(const Part& part, uint32_t group, std::vector<Piece>& out)
   }
 }
 
+inline Result<std::string> splits_of(const Block& block) {
+  Inspected inspected;
+  const auto splits = TRY(block.splits(inspected));
+  std::string out;
+  for (const SplitTrace& trace : *splits) {
+    out += fmt::format("{} {}-{},", to_hex(trace.id.view()), trace.start_ns, trace.end_ns);
+  }
+  return out;
+}
+
 // `ids`: traces to look for.
-inline std::vector<Piece> pieces_of(const Part& part, const std::vector<TraceId>& ids) {
+inline std::vector<Piece> pieces_of(const Block& part, const std::vector<TraceId>& ids) {
   std::vector<Piece> out;
   for (uint32_t group = 0; group < part.groups(); ++group) add_group(part, group, out);
   for (const Scope owner : kAllScopes) {
@@ -130,7 +140,11 @@ inline std::vector<Piece> pieces_of(const Part& part, const std::vector<TraceId>
     out.push_back({"look for " + to_hex(id.view()),
                    found ? Result<std::string>(found->has_value() ? std::to_string(**found) : "no")
                          : std::unexpected(found.error())});
+    const auto may = part.may_have(id, inspected);
+    out.push_back({"filter for " + to_hex(id.view()),
+                   may ? Result<std::string>(*may ? "yes" : "no") : std::unexpected(may.error())});
   }
+  out.push_back({"splits", splits_of(part)});
   return out;
 }
 

@@ -105,6 +105,42 @@ TEST(Block, SaysWhoItIs) {
             disk.storage.open(kBlockPath, Storage::Open::existing).value()->size().value());
 }
 
+TEST(Block, KnowsWhatItMayHave) {
+  std::vector<SentSpan> spans;
+  for (uint64_t i = 1; i <= 30'000; ++i) spans.push_back(simple_span(i, i));
+  const HeadPart head(head_of({spans}));
+  BlockDisk disk;
+  const auto block = disk.write_and_open(head);
+  ASSERT_NE(block, nullptr);
+  Inspected inspected;
+  for (uint64_t i = 1; i <= 30'000; ++i) {
+    ASSERT_TRUE(block->may_have(make_trace_id(0, i), inspected).value());
+  }
+  int wrong = 0;
+  for (uint64_t i = 1; i <= 30'000; ++i) {
+    wrong += block->may_have(make_trace_id(1, i), inspected).value() ? 1 : 0;
+  }
+  EXPECT_LT(wrong, 300);  // one in 200 is expected
+  EXPECT_GT(wrong, 50);
+  EXPECT_GT(inspected.bytes, 0U);
+}
+
+TEST(Block, GivesBackTheSplitTracesThatItHas) {
+  const HeadPart head(head_of({{simple_span(1, 1), simple_span(5, 2), simple_span(3, 3)}}));
+  BlockDisk disk;
+  BlockContent content{.sources = {{.part = &head}}};
+  for (const uint64_t id : {1, 2, 4, 5}) content.splits.push_back({make_trace_id(0, id), id, 100});
+  const std::vector<SplitTrace> expected = {content.splits[0], content.splits[3]};
+  ASSERT_TRUE(write_block(disk.storage, kBlockPath, identity_of(1), content));
+  const auto block = disk.open();
+  ASSERT_NE(block, nullptr);
+  Inspected inspected;
+  EXPECT_EQ(*block->splits(inspected).value(), expected);
+  content.splits.clear();
+  ASSERT_TRUE(write_block(disk.storage, "/blocks/2", identity_of(2), content));
+  EXPECT_TRUE(disk.open("/blocks/2")->splits(inspected).value()->empty());
+}
+
 TEST(Block, OfAnEmptyHeadIsAnEmptyBlock) {
   const HeadPart head(head_of({}));
   BlockDisk disk;
@@ -115,6 +151,7 @@ TEST(Block, OfAnEmptyHeadIsAnEmptyBlock) {
   EXPECT_EQ(block->rows() + block->traces() + block->groups() + block->resources(), 0U);
   Inspected inspected;
   EXPECT_EQ(block->find_trace(make_trace_id(0, 1), inspected).value(), std::nullopt);
+  EXPECT_FALSE(block->may_have(make_trace_id(0, 1), inspected).value());
 }
 
 TEST(Block, RemovesItsFileWithTheLastReference) {

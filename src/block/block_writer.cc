@@ -3,6 +3,7 @@
 // its last bytes are there.
 #include "block/block_writer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "block/chunk.h"
@@ -12,6 +13,8 @@
 #include "block/layout.h"
 #include "block/row_order.h"
 #include "block/shape_list.h"
+#include "block/split_list.h"
+#include "block/trace_filter.h"
 #include "block/trace_index.h"
 #include "model/tenant.h"
 
@@ -60,7 +63,7 @@ class BlockFile {
   BlockFile(const Part& source, std::unique_ptr<File> file)
       : source_(source), sink_(std::move(file)) {}
 
-  Result<BlockSummary> write(const BlockIdentity& identity);
+  Result<BlockSummary> write(const BlockIdentity& identity, std::span<const SplitTrace> splits);
 
  private:
   Result<void> order_all();
@@ -73,6 +76,7 @@ class BlockFile {
   Result<void> write_trace_tables();
   Result<void> write_attributes();
   Result<void> write_index();
+  Result<void> write_splits(std::span<const SplitTrace> splits);
   Result<void> write_directory();
   void end_section(uint16_t kind);
   const OwnerOrder& order_of(Scope owner) const {
@@ -282,6 +286,23 @@ Result<void> BlockFile::write_index() {
   append_numbers(content, std::span<const uint64_t>(firsts));
   CHECK_OK(columns_->write_section(kSectionIndexFirsts, content));
   end_section(kSectionIndexFirsts);
+  append_trace_filter(sink_.buffer(), entries, footer_.seed);
+  CHECK_OK(sink_.flush_if_full());
+  end_section(kSectionTraceFilter);
+  return {};
+}
+
+// Of the traces that are in the block.
+Result<void> BlockFile::write_splits(std::span<const SplitTrace> splits) {
+  std::vector<SplitTrace> here;
+  for (const BlockTrace& trace : order_.traces) {
+    const auto found = std::ranges::lower_bound(splits, trace.entry.id, {}, &SplitTrace::id);
+    if (found != splits.end() && found->id == trace.entry.id) here.push_back(*found);
+  }
+  if (here.empty()) return {};
+  std::ranges::sort(here, {}, &SplitTrace::id);
+  CHECK_OK(columns_->write_section(kSectionSplits, split_list_content(here)));
+  end_section(kSectionSplits);
   return {};
 }
 
@@ -296,7 +317,8 @@ void BlockFile::end_section(uint16_t kind) {
   section_start_ = sink_.offset();
 }
 
-Result<BlockSummary> BlockFile::write(const BlockIdentity& identity) {
+Result<BlockSummary> BlockFile::write(const BlockIdentity& identity,
+                                      std::span<const SplitTrace> splits) {
   CHECK_OK(order_all());
   describe(identity);
   columns_ =
@@ -310,6 +332,7 @@ Result<BlockSummary> BlockFile::write(const BlockIdentity& identity) {
   CHECK_OK(write_attributes());
   end_section(kSectionColumns);
   CHECK_OK(write_index());
+  CHECK_OK(write_splits(splits));
   CHECK_OK(write_directory());
   sink_.buffer() += write_footer(footer_);
   footer_.summary.file_bytes = sink_.offset();
@@ -338,7 +361,7 @@ Result<BlockSummary> write_block(Storage& storage, const std::string& path,
     CHECK_OK(check_limits(identity, source));
     CHECK_OK(storage.remove(path));
     auto file = TRY(storage.open(path, Storage::Open::create));
-    return BlockFile(source, std::move(file)).write(identity);
+    return BlockFile(source, std::move(file)).write(identity, content.splits);
   };
   auto summary = write();
   if (summary) return summary;

@@ -188,8 +188,8 @@ void take_sections(ByteReader& in, BlockFooter& footer, uint64_t sections_end) {
     }
     footer.sections.push_back(section);
   }
-  for (const uint16_t kind :
-       {kSectionColumns, kSectionIndexPages, kSectionIndexFirsts, kSectionDirectory}) {
+  for (const uint16_t kind : {kSectionColumns, kSectionIndexPages, kSectionIndexFirsts,
+                              kSectionDirectory, kSectionTraceFilter}) {
     if (footer.section(kind) == nullptr) in.set_failed();
   }
 }
