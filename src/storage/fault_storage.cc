@@ -20,15 +20,16 @@ std::unexpected<Error> dead() { return fail(Code::io, "the disk has lost power")
 
 class FaultFile final : public File {
  public:
-  FaultFile(FaultStorage* disk, std::shared_ptr<FaultStorage::Inode> inode, uint64_t life)
-      : disk_(disk), inode_(std::move(inode)), life_(life) {}
+  FaultFile(FaultStorage* disk, std::string path, std::shared_ptr<FaultStorage::Inode> inode)
+      : disk_(disk), path_(std::move(path)), inode_(std::move(inode)), life_(disk->life_) {}
 
   Result<void> write(uint64_t offset, std::span<const std::string_view> parts) override {
     const std::lock_guard lock(disk_->mutex_);
     CHECK_OK(change("write"));
+    CHECK_OK(disk_->check(FaultStorage::Call::write, path_));
     for (const std::string_view part : parts) {
       if (offset + part.size() > inode_->current.size()) {
-        if (disk_->full_) return fail(Code::io, "write: No space left on device");
+        CHECK_OK(disk_->take_room("write", offset + part.size() - inode_->current.size()));
         inode_->current.resize(offset + part.size());
       }
       inode_->current.replace(offset, part.size(), part);
@@ -41,11 +42,10 @@ class FaultFile final : public File {
   Result<void> sync() override {
     const std::lock_guard lock(disk_->mutex_);
     CHECK_OK(change("sync"));
-    if (disk_->failing_syncs_ > 0) {
-      --disk_->failing_syncs_;
+    if (auto failed = disk_->check(FaultStorage::Call::sync, path_); !failed) {
       inode_->current = inode_->synced;  // the kernel drops the pages it could not write
       inode_->dirty.clear();
-      return fail(Code::io, "fdatasync: Input/output error");
+      return failed;
     }
     inode_->synced.resize(inode_->current.size());
     for (const uint64_t sector : inode_->dirty) {
@@ -61,9 +61,9 @@ class FaultFile final : public File {
   Result<void> allocate(uint64_t bytes) override {
     const std::lock_guard lock(disk_->mutex_);
     CHECK_OK(change("allocate"));
-    if (bytes <= inode_->current.size()) return {};
-    if (disk_->full_) return fail(Code::io, "allocate: No space left on device");
     const uint64_t old = inode_->current.size();
+    if (bytes <= old) return {};
+    CHECK_OK(disk_->take_room("allocate", bytes - old));
     inode_->current.resize(bytes);
     mark(old, bytes - old);
     return {};
@@ -72,6 +72,7 @@ class FaultFile final : public File {
   Result<void> read(std::span<const ReadRange> ranges) const override {
     const std::lock_guard lock(disk_->mutex_);
     if (gone()) return dead();
+    CHECK_OK(disk_->check(FaultStorage::Call::read, path_));
     for (const ReadRange& range : ranges) {
       if (range.offset + range.into.size() > inode_->current.size()) {
         return fail(Code::corrupt, "the file ends early");
@@ -101,6 +102,7 @@ class FaultFile final : public File {
   }
 
   FaultStorage* disk_;
+  std::string path_;
   std::shared_ptr<FaultStorage::Inode> inode_;
   uint64_t life_;
 };
@@ -129,7 +131,31 @@ Result<void> FaultStorage::count_change(const char* what) {
   if (!crashed_ && changes_ >= crash_change_) crashed_ = true;
   if (crashed_) return fail(Code::io, fmt::format("{}: the disk has lost power", what));
   ++changes_;
+  if (read_only_) return fail(Code::io, fmt::format("{}: Read-only file system", what));
   return {};
+}
+
+Result<void> FaultStorage::check(Call call, const std::string& path) {
+  const auto failing = failing_.find(call);
+  if (failing == failing_.end() || failing->second.count <= 0) return {};
+  if (!path.contains(failing->second.part)) return {};
+  --failing->second.count;
+  return fail(Code::io, path + ": Input/output error");
+}
+
+uint64_t FaultStorage::count_bytes() const {
+  std::set<const Inode*> counted;  // a file may have two names
+  uint64_t bytes = 0;
+  for (const auto& [path, inode] : names_) {
+    if (counted.insert(inode.get()).second) bytes += inode->current.size();
+  }
+  return bytes;
+}
+
+Result<void> FaultStorage::take_room(const char* what, uint64_t more) const {
+  const bool is_bounded = capacity_ != kUnbounded;
+  if (!full_ && (!is_bounded || count_bytes() + more <= capacity_)) return {};
+  return fail(Code::limit, fmt::format("{}: No space left on device", what));
 }
 
 void FaultStorage::forget_unsynced(Inode& inode, Unsynced unsynced) {
@@ -170,9 +196,24 @@ void FaultStorage::restart(Unsynced unsynced) {
   ++life_;
 }
 
-void FaultStorage::fail_syncs(int count) {
+void FaultStorage::fail_calls(Call call, const std::string& part, int count) {
   const std::lock_guard lock(mutex_);
-  failing_syncs_ = count;
+  failing_[call] = {.part = part, .count = count};
+}
+
+void FaultStorage::set_capacity(uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  capacity_ = bytes;
+}
+
+uint64_t FaultStorage::used_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return count_bytes();
+}
+
+void FaultStorage::set_read_only(bool read_only) {
+  const std::lock_guard lock(mutex_);
+  read_only_ = read_only;
 }
 
 void FaultStorage::set_full(bool full) {
@@ -202,10 +243,11 @@ Result<std::unique_ptr<File>> FaultStorage::open(const std::string& path, Open m
   if (found == names_.end()) {
     if (mode == Open::existing) return fail(Code::not_found, path + ": no such file");
     CHECK_OK(count_change("create"));
-    if (full_) return fail(Code::io, "create: No space left on device");
+    CHECK_OK(check(Call::create, path));
+    CHECK_OK(take_room("create", 0));
     found = names_.emplace(path, std::make_shared<Inode>()).first;
   }
-  return std::make_unique<FaultFile>(this, found->second, life_);
+  return std::make_unique<FaultFile>(this, path, found->second);
 }
 
 Result<void> FaultStorage::make_folders(const std::string&) {
@@ -232,6 +274,7 @@ Result<std::vector<std::string>> FaultStorage::list(const std::string& folder) {
 Result<void> FaultStorage::remove(const std::string& path) {
   const std::lock_guard lock(mutex_);
   CHECK_OK(count_change("remove"));
+  CHECK_OK(check(Call::remove, path));
   names_.erase(path);
   return {};
 }
@@ -239,6 +282,7 @@ Result<void> FaultStorage::remove(const std::string& path) {
 Result<void> FaultStorage::rename(const std::string& from, const std::string& to) {
   const std::lock_guard lock(mutex_);
   CHECK_OK(count_change("rename"));
+  CHECK_OK(check(Call::rename, from));
   const auto found = names_.find(from);
   if (found == names_.end()) return fail(Code::io, "rename: no such file: " + from);
   auto inode = found->second;
@@ -259,6 +303,7 @@ Result<void> FaultStorage::link(const std::string& from, const std::string& to) 
 Result<void> FaultStorage::sync_directory(const std::string& folder) {
   const std::lock_guard lock(mutex_);
   CHECK_OK(count_change("sync folder"));
+  CHECK_OK(check(Call::sync_folder, folder));
   std::erase_if(synced_names_, [&](const auto& entry) {
     return folder_of(entry.first) == folder && !names_.contains(entry.first);
   });
@@ -271,7 +316,40 @@ Result<void> FaultStorage::sync_directory(const std::string& folder) {
 Result<std::unique_ptr<FolderLock>> FaultStorage::lock(const std::string&) {
   const std::lock_guard lock(mutex_);
   if (crashed_) return dead();
+  if (read_only_) return fail(Code::io, "lock: Read-only file system");
   return std::make_unique<FolderLock>();
+}
+
+// A folder is there as long as something is in it.
+Result<std::vector<FolderEntry>> FaultStorage::entries(const std::string& folder) {
+  const auto listed = TRY(list(folder));
+  if (listed.empty()) return fail(Code::not_found, folder + ": no such folder");
+  const std::lock_guard lock(mutex_);
+  std::vector<FolderEntry> out;
+  for (const std::string& name : listed) {
+    const auto file = names_.find(folder + "/" + name);
+    const bool is_folder = file == names_.end();
+    out.push_back({.name = name,
+                   .is_folder = is_folder,
+                   .bytes = is_folder ? 0 : file->second->current.size()});
+  }
+  return out;
+}
+
+Result<void> FaultStorage::remove_folder(const std::string& path) {
+  const auto listed = TRY(list(path));
+  const std::lock_guard lock(mutex_);
+  CHECK_OK(count_change("remove folder"));
+  if (!listed.empty()) return fail(Code::io, path + ": Directory not empty");
+  return {};
+}
+
+Result<VolumeSpace> FaultStorage::space(const std::string&) {
+  const std::lock_guard lock(mutex_);
+  if (crashed_) return dead();
+  const uint64_t used = count_bytes();
+  const uint64_t left = full_ || used > capacity_ ? 0 : capacity_ - used;
+  return VolumeSpace{.capacity_bytes = capacity_, .free_bytes = left, .read_only = read_only_};
 }
 
 }  // namespace vivace

@@ -43,9 +43,18 @@ class FaultStorage final : public Storage {
   void restart(Unsynced unsynced);
 
   // The next `count` syncs fail with EIO and drop what they should have synced; the disk lives on.
-  void fail_syncs(int count);
-  // From now on no file can grow or be created (ENOSPC); `none` lifts it.
+  void fail_syncs(int count) { fail_calls(Call::sync, "", count); }
+  // The next `count` calls of a kind, on paths that hold `part`, fail with EIO.
+  enum class Call : uint8_t { read, write, sync, create, remove, rename, sync_folder };
+  void fail_calls(Call call, const std::string& part, int count);
+
+  // From now on no file can grow or be created (ENOSPC).
   void set_full(bool full);
+  // The same once all files together would take more; `space` tells how much is left.
+  void set_capacity(uint64_t bytes);
+  uint64_t used_bytes() const;
+  // From now on nothing can be changed (EROFS).
+  void set_read_only(bool read_only);
 
   // Straight at the bytes that a restart would find, to damage or cut them.
   std::string durable(const std::string& path) const;
@@ -59,6 +68,9 @@ class FaultStorage final : public Storage {
   Result<void> link(const std::string& from, const std::string& to) override;
   Result<void> sync_directory(const std::string& folder) override;
   Result<std::unique_ptr<FolderLock>> lock(const std::string& folder) override;
+  Result<std::vector<FolderEntry>> entries(const std::string& folder) override;
+  Result<void> remove_folder(const std::string& path) override;
+  Result<VolumeSpace> space(const std::string& folder) override;
 
  private:
   friend class FaultFile;
@@ -68,9 +80,19 @@ class FaultStorage final : public Storage {
     std::set<uint64_t> dirty;  // sectors of `current` that differ from `synced`
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
+  static constexpr uint64_t kUnbounded = uint64_t{1} << 62;
+
+  struct Failing {
+    std::string part;
+    int count = 0;
+  };
 
   void fail_all();
-  Result<void> count_change(const char* what);  // takes mutex_ as held
+  // These take mutex_ as held.
+  Result<void> count_change(const char* what);
+  Result<void> check(Call call, const std::string& path);
+  Result<void> take_room(const char* what, uint64_t more) const;
+  uint64_t count_bytes() const;
   void forget_unsynced(Inode& inode, Unsynced unsynced);
 
   mutable std::mutex mutex_;  // guards all below
@@ -81,8 +103,10 @@ class FaultStorage final : public Storage {
   uint64_t crash_change_ = std::numeric_limits<uint64_t>::max();
   bool crashed_ = false;
   uint64_t life_ = 0;  // files opened in an earlier life are dead
-  int failing_syncs_ = 0;
+  std::map<Call, Failing> failing_;
   bool full_ = false;
+  bool read_only_ = false;
+  uint64_t capacity_ = kUnbounded;
 };
 
 }  // namespace vivace

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,7 +20,9 @@ namespace vivace {
 namespace {
 
 std::unexpected<Error> io_error(std::string_view call, const std::string& path, int number) {
-  return fail(Code::io, fmt::format("{} {}: {}", call, path, std::strerror(number)));
+  const bool is_full = number == ENOSPC || number == EDQUOT;
+  return fail(is_full ? Code::limit : Code::io,
+              fmt::format("{} {}: {}", call, path, std::strerror(number)));
 }
 
 class Descriptor {
@@ -157,7 +160,8 @@ Result<void> LocalStorage::rename(const std::string& from, const std::string& to
 
 Result<void> LocalStorage::link(const std::string& from, const std::string& to) {
   if (::link(from.c_str(), to.c_str()) == 0) return {};
-  if (errno == ENOENT) return fail(Code::not_found, from + ": no such file, or no folder for " + to);
+  if (errno == ENOENT)
+    return fail(Code::not_found, from + ": no such file, or no folder for " + to);
   if (errno == EXDEV) return fail(Code::unimplemented, to + " lies on another disk than " + from);
   return io_error("link", to, errno);
 }
@@ -168,6 +172,48 @@ Result<void> LocalStorage::sync_directory(const std::string& folder) {
   const Descriptor owned(fd);
   if (::fsync(fd) != 0) return io_error("sync folder", folder, errno);
   return {};
+}
+
+Result<std::vector<FolderEntry>> LocalStorage::entries(const std::string& folder) {
+  DIR* const stream = ::opendir(folder.c_str());
+  if (stream == nullptr && errno == ENOENT)
+    return fail(Code::not_found, folder + ": no such folder");
+  if (stream == nullptr) return io_error("list", folder, errno);
+  std::vector<FolderEntry> out;
+  int failed = 0;
+  while (true) {
+    errno = 0;
+    const dirent* const entry = ::readdir(stream);
+    if (entry == nullptr) {
+      failed = errno;
+      break;
+    }
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat about{};
+    // What went away meanwhile takes no room.
+    if (::fstatat(::dirfd(stream), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    const bool is_folder = S_ISDIR(about.st_mode);
+    const auto bytes = static_cast<uint64_t>(about.st_blocks) * 512;
+    out.push_back({.name = name, .is_folder = is_folder, .bytes = is_folder ? 0 : bytes});
+  }
+  ::closedir(stream);
+  if (failed != 0) return io_error("list", folder, failed);
+  std::ranges::sort(out, {}, &FolderEntry::name);
+  return out;
+}
+
+Result<void> LocalStorage::remove_folder(const std::string& path) {
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return io_error("remove folder", path, errno);
+  return {};
+}
+
+Result<VolumeSpace> LocalStorage::space(const std::string& folder) {
+  struct statvfs about{};
+  if (::statvfs(folder.c_str(), &about) != 0) return io_error("statvfs", folder, errno);
+  return VolumeSpace{.capacity_bytes = about.f_blocks * about.f_frsize,
+                     .free_bytes = about.f_bavail * about.f_frsize,
+                     .read_only = (about.f_flag & ST_RDONLY) != 0};
 }
 
 Result<std::unique_ptr<FolderLock>> LocalStorage::lock(const std::string& folder) {

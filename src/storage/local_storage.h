@@ -15,6 +15,9 @@ class LocalStorage final : public Storage {
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> link(const std::string& from, const std::string& to) override;
   Result<void> sync_directory(const std::string& folder) override;
+  Result<std::vector<FolderEntry>> entries(const std::string& folder) override;
+  Result<void> remove_folder(const std::string& path) override;
+  Result<VolumeSpace> space(const std::string& folder) override;
   Result<std::unique_ptr<FolderLock>> lock(const std::string& folder) override;
 };
 

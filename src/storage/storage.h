@@ -4,8 +4,8 @@
 //
 // Durability follows POSIX: bytes are durable once `sync` of their file returned, names (created,
 // renamed, removed) once `sync_directory` of their folder returned. Any call may fail with
-// Code::io; the message names path and cause. Files may be read from any thread while one thread
-// writes.
+// Code::io, and what needs room on a full disk with Code::limit; the message names path and cause.
+// Files may be read from any thread while one thread writes.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,20 @@ class FolderLock {
   virtual ~FolderLock() = default;
 };
 
+// The volume that a folder lies on.
+struct VolumeSpace {
+  uint64_t capacity_bytes = 0;
+  uint64_t free_bytes = 0;  // what this process may still use of it
+  bool read_only = false;
+};
+
+// What a folder holds. Links are told as files and never followed.
+struct FolderEntry {
+  std::string name;
+  bool is_folder = false;
+  uint64_t bytes = 0;  // that the file takes of the disk; of a folder 0
+};
+
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -67,8 +81,16 @@ class Storage {
   virtual Result<void> link(const std::string& from, const std::string& to) = 0;
   virtual Result<void> sync_directory(const std::string& folder) = 0;
 
+  // By name; of a folder that is not there: Code::not_found.
+  virtual Result<std::vector<FolderEntry>> entries(const std::string& folder) = 0;
+  virtual Result<void> remove_folder(const std::string& path) = 0;  // fails unless it is empty
+  virtual Result<VolumeSpace> space(const std::string& folder) = 0;
+
   // Code::unavailable when another process holds it.
   virtual Result<std::unique_ptr<FolderLock>> lock(const std::string& folder) = 0;
 };
+
+// What the files below a folder take of the disk; 0 when it is not there.
+Result<uint64_t> bytes_below(Storage& storage, const std::string& folder);
 
 }  // namespace vivace

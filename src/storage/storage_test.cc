@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/counted_storage.h"
 #include "storage/fault_storage.h"
 #include "storage/local_storage.h"
 
@@ -41,7 +42,28 @@ void obeys_the_seam(Storage& storage, const std::string& root) {
   ASSERT_TRUE(storage.rename(root + "/a/f", root + "/a/g"));
   ASSERT_TRUE(storage.sync_directory(root + "/a"));
   EXPECT_THAT(storage.list(root + "/a").value(), testing::ElementsAre("g"));
+  ASSERT_TRUE(storage.make_folders(root + "/b"));
+  ASSERT_TRUE(storage.link(root + "/a/g", root + "/b/g"));
+  EXPECT_EQ(storage.link(root + "/a/g", root + "/b/g").error().code, Code::io);
+  EXPECT_EQ(storage.link(root + "/a/none", root + "/b/h").error().code, Code::not_found);
+  ASSERT_TRUE(storage.sync_directory(root + "/b"));
   ASSERT_TRUE(storage.remove(root + "/a/g"));
+  EXPECT_EQ(storage.open(root + "/b/g", Storage::Open::existing).value()->size().value(), 20U);
+  const auto entries = storage.entries(root).value();
+  ASSERT_GE(entries.size(), 1U);
+  EXPECT_EQ(entries.back().name, "b");
+  EXPECT_TRUE(entries.back().is_folder);
+  EXPECT_FALSE(storage.entries(root + "/b").value()[0].is_folder);
+  EXPECT_GE(storage.entries(root + "/b").value()[0].bytes, 20U);
+  EXPECT_EQ(storage.entries(root + "/none").error().code, Code::not_found);
+  EXPECT_EQ(bytes_below(storage, root).value(), storage.entries(root + "/b").value()[0].bytes);
+  EXPECT_EQ(bytes_below(storage, root + "/none").value(), 0U);
+  EXPECT_EQ(storage.remove_folder(root + "/b").error().code, Code::io);
+  ASSERT_TRUE(storage.remove(root + "/b/g"));
+  EXPECT_TRUE(storage.remove_folder(root + "/b"));
+  EXPECT_FALSE(storage.space(root).value().read_only);
+  EXPECT_GT(storage.space(root).value().free_bytes, 0U);
+  EXPECT_GE(storage.space(root).value().capacity_bytes, storage.space(root).value().free_bytes);
   EXPECT_THAT(storage.list(root + "/a").value(), testing::IsEmpty());
 }
 
@@ -62,6 +84,18 @@ TEST(LocalStorage, ObeysTheSeam) {
 TEST(FaultStorage, ObeysTheSeam) {
   FaultStorage storage;
   obeys_the_seam(storage, "/disk");
+}
+
+TEST(CountedStorage, ObeysTheSeamAndCounts) {
+  FaultStorage below;
+  CountedStorage storage(below);
+  obeys_the_seam(storage, "/disk");
+  using Kind = CountedStorage::Kind;
+  EXPECT_EQ(storage.written_bytes(Kind::other), 11U);
+  ASSERT_TRUE(write(*storage.open("/d/wal-000001.seg", Storage::Open::create).value(), 0, "12"));
+  ASSERT_TRUE(write(*storage.open("/d/1.block", Storage::Open::create).value(), 5, "123"));
+  EXPECT_EQ(storage.written_bytes(Kind::wal), 2U);
+  EXPECT_EQ(storage.written_bytes(Kind::block), 3U);
 }
 
 TEST(FaultStorage, ForgetsWhatWasNotSynced) {
@@ -120,8 +154,63 @@ TEST(FaultStorage, FailedSyncDropsTheBytes) {
   EXPECT_EQ(file->size().value(), 0U);
   EXPECT_TRUE(file->sync());
   disk.set_full(true);
-  EXPECT_FALSE(file->allocate(10));
+  EXPECT_EQ(file->allocate(10).error().code, Code::limit);
+  EXPECT_EQ(disk.open("/d/g", Storage::Open::create).error().code, Code::limit);
+  EXPECT_EQ(disk.space("/d").value().free_bytes, 0U);
+}
+
+TEST(FaultStorage, HasACapacity) {
+  FaultStorage disk;
+  disk.set_capacity(1000);
+  auto file = disk.open("/d/f", Storage::Open::create).value();
+  ASSERT_TRUE(write(*file, 0, std::string(600, 'x')));
+  ASSERT_TRUE(disk.link("/d/f", "/d/g"));
+  EXPECT_EQ(disk.used_bytes(), 600U) << "two names, one file";
+  EXPECT_EQ(disk.space("/d").value().free_bytes, 400U);
+  EXPECT_EQ(write(*file, 600, std::string(401, 'x')).error().code, Code::limit);
+  EXPECT_TRUE(write(*file, 0, std::string(600, 'y'))) << "what does not grow needs no room";
+  EXPECT_TRUE(write(*file, 600, std::string(400, 'x')));
+  ASSERT_TRUE(disk.remove("/d/f"));
+  EXPECT_EQ(disk.space("/d").value().free_bytes, 0U);
+  ASSERT_TRUE(disk.remove("/d/g"));
+  EXPECT_EQ(disk.space("/d").value().free_bytes, 1000U);
+}
+
+TEST(FaultStorage, FailsTheCallsItIsTold) {
+  using Call = FaultStorage::Call;
+  FaultStorage disk;
+  auto file = disk.open("/d/f", Storage::Open::create).value();
+  auto other = disk.open("/d/g", Storage::Open::create).value();
+  disk.fail_calls(Call::write, "/f", 2);
+  EXPECT_EQ(write(*file, 0, "x").error().code, Code::io);
+  EXPECT_TRUE(write(*other, 0, "x"));
+  EXPECT_FALSE(write(*file, 0, "x"));
+  EXPECT_TRUE(write(*file, 0, "x"));
+  disk.fail_calls(Call::read, "", 1);
+  char byte = 0;
+  const ReadRange range{0, {&byte, 1}};
+  EXPECT_EQ(file->read({&range, 1}).error().code, Code::io);
+  EXPECT_TRUE(file->read({&range, 1}));
+  disk.fail_calls(Call::rename, "", 1);
+  EXPECT_FALSE(disk.rename("/d/f", "/d/h"));
+  EXPECT_TRUE(disk.rename("/d/f", "/d/h"));
+  disk.fail_calls(Call::sync_folder, "/d", 1);
+  EXPECT_FALSE(disk.sync_directory("/d"));
+}
+
+TEST(FaultStorage, TurnsReadOnly) {
+  FaultStorage disk;
+  auto file = disk.open("/d/f", Storage::Open::create).value();
+  ASSERT_TRUE(write(*file, 0, "x"));
+  disk.set_read_only(true);
+  EXPECT_TRUE(disk.space("/d").value().read_only);
+  EXPECT_EQ(write(*file, 0, "y").error().code, Code::io);
   EXPECT_FALSE(disk.open("/d/g", Storage::Open::create));
+  EXPECT_FALSE(disk.remove("/d/f"));
+  EXPECT_FALSE(disk.lock("/d"));
+  EXPECT_EQ(read_all(*file), "x");
+  disk.set_read_only(false);
+  EXPECT_TRUE(write(*file, 0, "y"));
 }
 
 }  // namespace

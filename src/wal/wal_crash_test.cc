@@ -263,7 +263,7 @@ TEST(WalCrash, AFullDiskRefusesAndRecovers) {
     ASSERT_TRUE(life.start());
     ASSERT_TRUE(life.append(6'000));
     disk.set_full(true);
-    EXPECT_EQ(life.append(6'000).error().code, Code::io);
+    EXPECT_EQ(life.append(6'000).error().code, Code::limit);
     life.append_group({6'000, 6'000, 6'000});
     EXPECT_EQ(book.acked(), 1U);
     EXPECT_TRUE(life.append(100)) << "what fits into the open segment needs no new one";
