@@ -39,6 +39,8 @@ Result<std::unique_ptr<Store>> Store::open(Storage& storage, const StoreOptions&
   std::unique_ptr<Store> store(new Store(storage, options, clock, metrics));
   store->wal_ = TRY(Wal::open(storage, options.wal, metrics));
   store->folder_ = TRY(BlockFolder::open(storage, options.blocks_folder, store->block_cache_));
+  store->compaction_ =
+      std::make_unique<Compaction>(options.compaction, *store->folder_, clock, metrics);
   return store;
 }
 
@@ -51,6 +53,9 @@ Result<Store::Room> Store::admit(const std::string& tenant, const Batch& batch,
                                              "there are {} and {} in all",
                                              head_bytes, log_bytes, head_budget_.bytes_max(),
                                              wal_->budget().bytes_max()));
+  }
+  if (compaction_->is_behind()) {
+    return fail(Code::limit, "too many small blocks wait to be merged; try again later");
   }
   auto head = head_budget_.try_reserve(head_bytes);
   if (!head) {
@@ -187,9 +192,13 @@ bool Store::has_head(const std::string& tenant) const {
   return active_->find(tenant) != nullptr;
 }
 
+int64_t Store::received_after_ns() const {
+  return options_.retention_ns > 0 ? clock_.unix_ns() - options_.retention_ns : 0;
+}
+
 Snapshot Store::snapshot(const std::string& tenant) const {
   Snapshot out;
-  if (options_.retention_ns > 0) out.received_after_ns = clock_.unix_ns() - options_.retention_ns;
+  out.received_after_ns = received_after_ns();
   const auto add = [&](const std::shared_ptr<const Generation>& generation) {
     const Head* head = generation->find(tenant);
     if (head == nullptr) return;
@@ -225,6 +234,7 @@ void Store::stop() {
   }
   cut_wanted_.notify_one();
   if (cut_thread_.joinable()) cut_thread_.join();
+  if (compaction_ != nullptr) compaction_->stop();
 }
 
 void Store::update_gauges() {

@@ -21,7 +21,7 @@
 // reader can see half of, and gives the log back. A cut that fails is tried again until it
 // succeeds; meanwhile everything stays where it is, and admission refuses what no longer fits. The
 // cut thread also removes blocks that are past retention; readers do not see what is past it from
-// that moment on.
+// that moment on. Meanwhile blocks are merged (compaction.h).
 //
 // `admit`, `append`, `acked_before`, `snapshot`, `has_tenant`: any thread. `done` runs on the head
 // thread (on the log thread after a failure) and must not block.
@@ -45,6 +45,7 @@
 #include "head/head.h"
 #include "model/batch.h"
 #include "store/block_folder.h"
+#include "store/compaction.h"
 #include "store/generation.h"
 #include "store/recent_bodies.h"
 #include "store/snapshot.h"
@@ -62,6 +63,7 @@ struct StoreOptions {
   int64_t retention_ns = 336LL * 3600 * 1'000'000'000;  // 0: for ever
   int64_t block_cache_bytes_max = 32 << 20;
   int check_period_ms = 1000;  // how often age and retention are looked at
+  CompactionOptions compaction;
 };
 
 class Store {
@@ -150,6 +152,9 @@ class Store {
   Result<void> cut(const Generation& generation);
   Result<void> write_blocks(const Generation& generation);
   void expire();
+  // What changes the block list, and then what readers see.
+  Result<void> replace_blocks(std::span<const uint64_t> old, const std::shared_ptr<Block>& merged);
+  int64_t received_after_ns() const;
   void update_gauges();
 
   Storage& storage_;
@@ -158,8 +163,11 @@ class Store {
   Budget head_budget_;
   BlockCache block_cache_;
   std::unique_ptr<Wal> wal_;
-  std::unique_ptr<BlockFolder> folder_;  // the cut thread's
+  std::unique_ptr<BlockFolder> folder_;
+  std::unique_ptr<Compaction> compaction_;
   RecentBodies recent_;
+
+  std::mutex commits_;  // held from a change of the block list until readers see it
 
   mutable std::mutex mutex_;  // guards the next five
   std::shared_ptr<Generation> active_;

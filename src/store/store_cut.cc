@@ -70,6 +70,7 @@ bool Store::cut_oldest() {
 
 Result<void> Store::cut(const Generation& generation) {
   CHECK_OK(write_blocks(generation));
+  const std::lock_guard commit(commits_);
   CHECK_OK(folder_->commit(written_, generation.end));
   for (const auto& block : written_) {
     const BlockSummary& summary = block->summary();
@@ -89,6 +90,16 @@ Result<void> Store::cut(const Generation& generation) {
     done = std::move(frozen_.front());
     frozen_.pop_front();
   }
+  compaction_->wake();
+  return {};
+}
+
+Result<void> Store::replace_blocks(std::span<const uint64_t> old,
+                                   const std::shared_ptr<Block>& merged) {
+  const std::lock_guard commit(commits_);
+  CHECK_OK(folder_->replace(old, merged));
+  const std::lock_guard lock(mutex_);
+  blocks_ = folder_->blocks();
   return {};
 }
 
@@ -99,9 +110,9 @@ Result<void> Store::write_blocks(const Generation& generation) {
     if (head->rows() == 0) continue;
     // The caller keeps the generation.
     const HeadPart source(std::shared_ptr<const Head>(std::shared_ptr<void>(), head.get()));
-    auto block = folder_->write(
-        {.tenant = tenant, .log_from = generation.from, .log_end = generation.end},
-        {.sources = {{.part = &source}}});
+    auto block =
+        folder_->write({.tenant = tenant, .log_from = generation.from, .log_end = generation.end},
+                       {.sources = {{.part = &source}}});
     if (!block) {
       for (auto& other : written_) folder_->discard(std::move(other));
       written_.clear();
@@ -114,6 +125,7 @@ Result<void> Store::write_blocks(const Generation& generation) {
 
 void Store::expire() {
   if (options_.retention_ns <= 0) return;
+  const std::lock_guard commit(commits_);
   const auto expired = folder_->expire(clock_.unix_ns() - options_.retention_ns);
   if (!expired) {
     metrics_.expire_errors.Increment();

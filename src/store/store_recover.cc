@@ -30,6 +30,8 @@ Result<Store::Recovered> Store::recover() {
   wal_->start();
   head_thread_ = std::thread([this] { run_head(); });
   cut_thread_ = std::thread([this] { run_cut(); });
+  compaction_->start([this](auto old, const auto& merged) { return replace_blocks(old, merged); },
+                     [this] { return received_after_ns(); });
   return out;
 }
 
