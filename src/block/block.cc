@@ -175,23 +175,45 @@ Result<bool> Block::find_in_page(uint32_t page, uint64_t fingerprint,
   return find_in_index_page(bytes, index_page_place(footer_->seed, page), fingerprint, ordinals);
 }
 
-Result<bool> Block::may_have(const TraceId& id, Inspected& inspected) const {
-  if (traces() == 0) return false;
-  const uint64_t wanted = fingerprint(id);
-  const FilterPlace place = filter_place(traces(), wanted);
+Result<std::shared_ptr<const FilterPage>> Block::filter_page_at(uint32_t page,
+                                                                Inspected& inspected) const {
   const uint32_t column = kSectionPlace + kSectionTraceFilter;
   const auto make = [&](Inspected& read) -> Result<FilterPage> {
     const BlockSection& section = *footer_->section(kSectionTraceFilter);
     if (section.bytes != filter_bytes(traces())) {
       return fail(Code::corrupt, "not the filter of so many traces");
     }
-    const IndexPage page = filter_page(traces(), place.page);
-    const std::string bytes = TRY(read_range(section.offset + page.offset, page.bytes));
-    read.bytes += page.bytes;
-    return FilterPage::take(bytes, filter_page_place(footer_->seed, place.page));
+    const IndexPage place = filter_page(traces(), page);
+    const std::string bytes = TRY(read_range(section.offset + place.offset, place.bytes));
+    read.bytes += place.bytes;
+    return FilterPage::take(bytes, filter_page_place(footer_->seed, page));
   };
-  const auto page = TRY(cached<FilterPage>(column, place.page, inspected, make));
+  return cached<FilterPage>(column, page, inspected, make);
+}
+
+Result<bool> Block::may_have(const TraceId& id, Inspected& inspected) const {
+  if (traces() == 0) return false;
+  const uint64_t wanted = fingerprint(id);
+  const FilterPlace place = filter_place(traces(), wanted);
+  const auto page = TRY(filter_page_at(place.page, inspected));
   return page->may_have(place.block, wanted);
+}
+
+// Places ascend with the fingerprints, so each page is asked for once.
+Result<void> Block::may_have(std::span<const uint64_t> fingerprints, std::vector<uint32_t>& places,
+                             Inspected& inspected) const {
+  if (traces() == 0) return {};
+  std::shared_ptr<const FilterPage> page;
+  uint32_t page_number = 0;
+  for (uint32_t i = 0; i < fingerprints.size(); ++i) {
+    const FilterPlace place = filter_place(traces(), fingerprints[i]);
+    if (page == nullptr || place.page != page_number) {
+      page = TRY(filter_page_at(place.page, inspected));
+      page_number = place.page;
+    }
+    if (page->may_have(place.block, fingerprints[i])) places.push_back(i);
+  }
+  return {};
 }
 
 Result<std::shared_ptr<const std::vector<SplitTrace>>> Block::splits(Inspected& inspected) const {

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,9 @@ class Block final : public Part {
   // Whether `find_trace` may find it: false is certain, true is wrong for about one absent trace in
   // 200. A look into one page of a filter (16 KiB at the most), which is kept in the cache.
   Result<bool> may_have(const TraceId& id, Inspected& inspected) const;
+  // For many at once: appends the places of those it may have. `fingerprints` (layout.h) ascend.
+  Result<void> may_have(std::span<const uint64_t> fingerprints, std::vector<uint32_t>& places,
+                        Inspected& inspected) const;
   // The traces that other blocks have spans of too, ascending by id; as `write_block` was told.
   // Kept in the cache.
   Result<std::shared_ptr<const std::vector<SplitTrace>>> splits(Inspected& inspected) const;
@@ -92,6 +96,8 @@ class Block final : public Part {
   Result<std::shared_ptr<const FirstFingerprints>> first_fingerprints(Inspected& inspected) const;
   Result<bool> find_in_page(uint32_t page, uint64_t fingerprint, std::vector<uint32_t>& ordinals,
                             Inspected& inspected) const;
+  Result<std::shared_ptr<const FilterPage>> filter_page_at(uint32_t page,
+                                                           Inspected& inspected) const;
   uint32_t group_of_trace(uint32_t ordinal) const;
 
   ExpectedColumn expected(Field field, uint32_t group) const;

@@ -40,6 +40,8 @@ class HeadPart final : public Part {
   Result<std::optional<uint32_t>> find_trace(const TraceId& id,
                                              Inspected& inspected) const override;
   Result<TraceEntry> trace(uint32_t ordinal, Inspected& inspected) const override;
+  // Without a look at its rows.
+  const TraceId& trace_id(uint32_t ordinal) const { return head_->traces_.id(ordinal); }
   Result<void> trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,
                           Inspected& inspected) const override;
 
