@@ -30,7 +30,8 @@ struct Bins {
 
 bool is_full(const Candidate& block, const PlanOptions& options) {
   // Half full is full: two such would be too much for one.
-  return 2 * block.bytes > options.full_bytes || 2 * block.rows > options.full_rows;
+  return 2 * block.bytes > options.full_bytes || 2 * block.rows > options.full_rows ||
+         2 * block.traces > options.full_traces;
 }
 
 Bins sort_into_bins(std::span<const Candidate> blocks, const PlanOptions& options) {
@@ -63,10 +64,13 @@ std::vector<uint64_t> first_merge(Bin bin, const PlanOptions& options) {
   std::vector<uint64_t> out;
   uint64_t bytes = 0;
   uint64_t rows = 0;
+  uint64_t traces = 0;
   for (const Candidate* block : bin) {
     bytes += block->bytes;
     rows += block->rows;
-    const bool too_much = bytes > options.full_bytes || rows > options.full_rows;
+    traces += block->traces;
+    const bool too_much =
+        bytes > options.full_bytes || rows > options.full_rows || traces > options.full_traces;
     if (too_much || out.size() == options.sources_max) break;
     out.push_back(block->number);
   }

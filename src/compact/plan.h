@@ -27,6 +27,7 @@ struct Candidate {
   uint64_t number = 0;
   uint64_t bytes = 0;
   uint64_t rows = 0;
+  uint64_t traces = 0;
   uint64_t log_from = 0;  // older spans have lower ones
   int64_t received_max_ns = 0;
 };
@@ -35,6 +36,7 @@ struct PlanOptions {
   int64_t window_ns = 3'600'000'000'000;
   uint64_t full_bytes = 512ULL << 20;
   uint64_t full_rows = 16ULL << 20;
+  uint64_t full_traces = 6'000'000;
   uint32_t fan_in = 8;
   uint32_t sources_max = 16;  // of one merge
   uint32_t small_blocks_max = 64;

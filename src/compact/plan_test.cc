@@ -19,6 +19,7 @@ Candidate block(uint64_t number, uint64_t bytes, int64_t received_ns = kNow) {
   return {.number = number,
           .bytes = bytes,
           .rows = bytes / 30,
+          .traces = bytes / 300,
           .log_from = number,
           .received_max_ns = received_ns};
 }

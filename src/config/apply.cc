@@ -39,6 +39,7 @@ class Filler {
     distributor();
     storage();
     ingester();
+    compactor();
     limits();
     queries();
     generator();
@@ -204,6 +205,14 @@ class Filler {
                         .max_block_bytes = not_negative("ingester.max_block_bytes"),
                         .flush_check_period_ns = positive("ingester.flush_check_period"),
                         .trace_idle_period_ns = not_negative("ingester.trace_idle_period")};
+  }
+
+  void compactor() {
+    config_.compactor = {
+        .disabled = settings_.boolean("compactor.disabled"),
+        .compaction_window_ns = positive("compactor.compaction.compaction_window"),
+        .max_compaction_objects = positive("compactor.compaction.max_compaction_objects"),
+        .max_block_bytes = positive("compactor.compaction.max_block_bytes")};
   }
 
   void limits() {

@@ -81,6 +81,14 @@ struct Ingester {
   int64_t trace_idle_period_ns = 5'000'000'000;    // after which a trace is not live
 };
 
+// How blocks are merged.
+struct Compactor {
+  bool disabled = false;  // retention goes on
+  int64_t compaction_window_ns = 3'600'000'000'000;
+  int64_t max_compaction_objects = 6'000'000;  // traces of a block
+  int64_t max_block_bytes = 100LL << 30;
+};
+
 // Per-tenant limits; 0 is off.
 struct Limits {
   int64_t rate_limit_bytes = 0;  // a second
@@ -113,6 +121,7 @@ struct Config {
   Distributor distributor;
   Storage storage;
   Ingester ingester;
+  Compactor compactor;
   Limits limits;
   Queries queries;
   int64_t block_retention_ns = 336LL * 3600 * 1'000'000'000;

@@ -18,12 +18,25 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::Pair;
 
+TEST(Config, MergingOfBlocks) {
+  const Compactor plain = good(kStorage).config.compactor;
+  EXPECT_FALSE(plain.disabled);
+  EXPECT_EQ(plain.compaction_window_ns, kHour);
+  const Compactor set = with(
+                            "compactor: {disabled: true, compaction: {compaction_window: 2h, "
+                            "max_compaction_objects: 7, max_block_bytes: 1000}}")
+                            .config.compactor;
+  EXPECT_TRUE(set.disabled);
+  EXPECT_EQ(set.compaction_window_ns, 2 * kHour);
+  EXPECT_EQ(set.max_compaction_objects, 7);
+  EXPECT_EQ(set.max_block_bytes, 1000);
+}
+
 TEST(Config, HomelabFileIsTakenAsItIs) {
   const Loaded loaded = good(kHomelab);
   EXPECT_THAT(loaded.warnings, IsEmpty());
-  EXPECT_THAT(loaded.inactive,
-              ElementsAre("server.grpc", "overrides.defaults.metrics_generator", "compactor",
-                          "metrics_generator", "stream_over_http_enabled"));
+  EXPECT_THAT(loaded.inactive, ElementsAre("server.grpc", "overrides.defaults.metrics_generator",
+                                           "metrics_generator", "stream_over_http_enabled"));
   const Config& config = loaded.config;
   EXPECT_TRUE(config.stream_over_http_enabled);
   EXPECT_EQ(config.server.http_listen_port, 3200);
@@ -197,7 +210,7 @@ TEST(Config, Receivers) {
   EXPECT_FALSE(receivers("{grpc: }").config.distributor.otlp_http);
   EXPECT_TRUE(receivers("{http: }").config.distributor.otlp_http);
   EXPECT_TRUE(receivers("{http: {}, grpc: {}}").config.distributor.otlp_http);
-  EXPECT_THAT(receivers("{http: }").inactive, ElementsAre("server.grpc", "compactor"));
+  EXPECT_THAT(receivers("{http: }").inactive, ElementsAre("server.grpc"));
   EXPECT_EQ(receivers("{http: {endpoint: ':1234'}}").config.distributor.otlp_http->address, "");
   EXPECT_THAT(with("distributor: {receivers: {otlp: {protocols: {http: }}, "
                    "otlp/b: {protocols: {http: }}}}")
@@ -228,7 +241,7 @@ TEST(Config, OtlpGrpcReceiver) {
   EXPECT_EQ(got.max_recv_msg_size_bytes, 16 << 20);
   EXPECT_EQ(got.max_concurrent_streams, 7);
   EXPECT_EQ(got.max_connection_idle_ns, 3'000'000'000);
-  EXPECT_THAT(loaded.inactive, ElementsAre("server.grpc", "compactor"));
+  EXPECT_THAT(loaded.inactive, ElementsAre("server.grpc"));
   EXPECT_THAT(grpc("{keepalive: {enforcement_policy: {min_time: 1m}}}").inactive,
               Contains("distributor.receivers.otlp.protocols.grpc.keepalive.enforcement_policy"));
   EXPECT_THAT(with("distributor: {receivers: {otlp: {protocols: {grpc: }}, "
