@@ -168,6 +168,16 @@ class Book {
   uint64_t next() const { return next_; }
   size_t seen() const { return seen_.size(); }
   Lsn last_lsn() const { return last_lsn_; }
+  // Of the last record that was acked; 0: none was.
+  Lsn end() const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, entry] : entries_) {
+      if (entry.acked && entry.lsn == last_lsn_) {
+        return last_lsn_ + record_bytes(make_record(number, entry.body_bytes));
+      }
+    }
+    return 0;
+  }
   const std::map<uint64_t, Entry>& entries() const { return entries_; }
 
  private:

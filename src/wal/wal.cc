@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kPadding("\0\0\0\0\0\0\0", 7);
 constexpr size_t kQueueRecords = 16'384;
+constexpr size_t kPeriods = 4;  // between calls of `tidy`, that tell how busy the log is
 
 std::string slot_name(uint64_t number) { return fmt::format("wal-{:06}.seg", number); }
 
@@ -29,9 +30,16 @@ Wal::Wal(Storage& storage, const WalOptions& options, Metrics& metrics)
       commit_seconds_(metrics.histogram("vivace_wal_commit_seconds",
                                         "Time of one group commit: write and fdatasync.",
                                         {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1})),
+      sync_seconds_(metrics.histogram("vivace_wal_sync_seconds",
+                                      "Time of one fdatasync of the log.",
+                                      {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1})),
       commit_records_(metrics.histogram("vivace_wal_commit_records",
                                         "Records made durable by one fdatasync.",
                                         {1, 2, 4, 8, 16, 32, 64, 128})),
+      failing_gauge_(metrics.gauge("vivace_wal_failing",
+                                   "1 while the log cannot be written: nothing is acknowledged.")),
+      damaged_files_(metrics.gauge("vivace_wal_damaged_files",
+                                   "Damaged segments that are kept for inspection.")),
       errors_(metrics.counter("vivace_wal_errors_total", "Failed writes or syncs of the log.")),
       damaged_bytes_(metrics.counter("vivace_wal_damaged_bytes_total",
                                      "Bytes of the log that were durable and cannot be read.")),
@@ -58,7 +66,7 @@ void Wal::stop() {
   queue_.close();
   if (thread_.joinable()) thread_.join();
   for (Pending& pending : queue_.pop_all()) {  // when it was never started
-    pending.done(fail(Code::unavailable, "the log is closed"));
+    if (pending.done) pending.done(fail(Code::unavailable, "the log is closed"));
   }
 }
 
@@ -74,6 +82,7 @@ void Wal::release(Lsn before) {
   std::vector<Segment> freed;
   {
     const std::lock_guard lock(mutex_);
+    released_ = std::max(released_, before);
     while (live_.size() > 1 &&
            live_.front().header.base + live_.front().header.capacity <= before) {
       freed.push_back(std::move(live_.front()));
@@ -92,12 +101,31 @@ void Wal::release(Lsn before) {
 // A file of another size was made for one large body, or under another configuration.
 void Wal::free_slot(std::string path, std::unique_ptr<File> file) {
   const auto bytes = file->size();
-  if (bytes && *bytes != options_.segment_bytes) {
-    (void)storage_.remove(path);
-    return;
+  const bool fits = bytes && *bytes == options_.segment_bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    if (fits && !short_of_disk_) {
+      free_.push_back({std::move(path), std::move(file)});
+      return;
+    }
   }
-  const std::lock_guard lock(mutex_);
-  free_.push_back({std::move(path), std::move(file)});
+  file.reset();
+  (void)storage_.remove(path);
+}
+
+void Wal::tidy() { (void)queue_.try_push(Pending()); }  // a full queue says that it is busy
+
+void Wal::set_short_of_disk(bool is_short) {
+  std::vector<Slot> spare;
+  {
+    const std::lock_guard lock(mutex_);
+    short_of_disk_ = is_short;
+    if (is_short) spare.swap(free_);
+  }
+  for (Slot& slot : spare) {
+    slot.file.reset();
+    (void)storage_.remove(slot.path);
+  }
 }
 
 void Wal::run() {
@@ -105,8 +133,38 @@ void Wal::run() {
   while (true) {
     std::deque<Pending> group = queue_.pop_all();
     if (group.empty()) return;
+    const size_t tidies =
+        std::erase_if(group, [](const Pending& pending) { return !pending.done; });
     write_group(group);
+    if (!group.empty()) appended_ = true;
+    for (size_t i = 0; i < tidies; ++i) tidy_up();
   }
+}
+
+// A removal that does not reach the disk brings back a file that is free, or whose records are all
+// before the replay point: the next start knows either.
+void Wal::tidy_up() {
+  size_t wanted = 0;
+  for (const size_t filled : filled_) wanted += filled;
+  filled_.push_back(0);
+  if (filled_.size() > kPeriods) filled_.pop_front();
+  std::vector<std::string> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    while (free_.size() > wanted) {
+      gone.push_back(std::move(free_.back().path));
+      free_.pop_back();
+    }
+    const bool is_idle = !std::exchange(appended_, false);
+    if (is_idle && live_.size() == 1 && active_ == &live_.front() && !active_->damaged &&
+        active_->end <= released_) {
+      gone.push_back(std::move(active_->path));
+      live_.clear();
+      active_ = nullptr;
+      roll_needed_ = true;
+    }
+  }
+  for (const std::string& path : gone) (void)storage_.remove(path);
 }
 
 void Wal::write_group(std::deque<Pending>& group) {
@@ -124,19 +182,32 @@ void Wal::write_group(std::deque<Pending>& group) {
     if (outcome) {
       commit(group, first, last);
     } else {
-      errors_.Increment();
-      log::error("write-ahead log: commit failed", {{"err", outcome.error().message}});
-      for (size_t i = first; i < last; ++i) {
-        group[i].record = WalRecord();
-        group[i].done(std::unexpected(outcome.error()));
-      }
+      refuse(group, first, last, outcome.error());
     }
     first = last;
   }
 }
 
+// Says when it begins and when it is over; a broken disk must not fill another one with its log.
+void Wal::refuse(std::deque<Pending>& group, size_t first, size_t last, const Error& error) {
+  errors_.Increment();
+  if (!std::exchange(failing_, true)) {
+    failing_gauge_.Set(1);
+    log::error("the write-ahead log cannot be written; nothing is acknowledged until it can",
+               {{"err", error.message}});
+  }
+  for (size_t i = first; i < last; ++i) {
+    group[i].record = WalRecord();
+    group[i].done(std::unexpected(error));
+  }
+}
+
 // What was just synced becomes part of the log, then its owners hear of it.
 void Wal::commit(std::deque<Pending>& group, size_t first, size_t last) {
+  if (std::exchange(failing_, false)) {
+    failing_gauge_.Set(0);
+    log::info("the write-ahead log can be written again");
+  }
   std::vector<Lsn> places;
   {
     const std::lock_guard lock(mutex_);
@@ -186,8 +257,10 @@ Result<void> Wal::write_and_sync(std::deque<Pending>& group, size_t first, size_
   }
   roll_needed_ = true;  // until the sync has told otherwise, this segment is not to be trusted
   CHECK_OK(active_->file->write(offset_, parts));
+  const int64_t written_ns = clock.steady_ns();
   CHECK_OK(active_->file->sync());
   roll_needed_ = false;
+  sync_seconds_.Observe(static_cast<double>(clock.steady_ns() - written_ns) / 1e9);
   commit_seconds_.Observe(static_cast<double>(clock.steady_ns() - began_ns) / 1e9);
   commit_records_.Observe(static_cast<double>(last - first));
   return {};
@@ -211,10 +284,12 @@ Result<void> Wal::roll(uint64_t bytes) {
   if (slot.file == nullptr) {
     slot = TRY(make_slot(header));
   } else if (auto written = write_header(*slot.file, header); !written) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(slot));
+    // What this disk says of a file whose sync failed is not to be believed a second time.
+    slot.file.reset();
+    (void)storage_.remove(slot.path);
     return written;
   }
+  ++filled_.back();
   const std::lock_guard lock(mutex_);
   const Lsn begin = header.base + kSegmentHeaderBytes;
   live_.push_back({std::move(slot.path), std::move(slot.file), header, false, begin, {}});
@@ -226,16 +301,21 @@ Result<void> Wal::roll(uint64_t bytes) {
 
 Result<Wal::Slot> Wal::make_slot(const SegmentHeader& header) {
   Slot slot{.path = options_.folder + "/" + slot_name(next_slot_)};
-  slot.file = TRY(storage_.open(slot.path, Storage::Open::create));
-  if (auto room = slot.file->allocate(header.capacity); !room) {
+  ++next_slot_;
+  if (auto filled = fill_slot(slot, header); !filled) {
+    slot.file.reset();
     (void)storage_.remove(slot.path);  // a half-made slot must not keep the space it could get
-    return std::unexpected(std::move(room).error());
+    return std::unexpected(std::move(filled).error());
   }
+  return slot;
+}
+
+Result<void> Wal::fill_slot(Slot& slot, const SegmentHeader& header) {
+  slot.file = TRY(storage_.open(slot.path, Storage::Open::create));
+  CHECK_OK(slot.file->allocate(header.capacity));
   CHECK_OK(slot.file->sync());  // a segment that has a header has all its bytes
   CHECK_OK(write_header(*slot.file, header));
-  CHECK_OK(storage_.sync_directory(options_.folder));
-  ++next_slot_;
-  return slot;
+  return storage_.sync_directory(options_.folder);
 }
 
 Result<void> Wal::write_header(File& file, const SegmentHeader& header) {

@@ -15,7 +15,9 @@
 // segment is given up and nothing is acked until a fresh one is safely open.
 //
 // The log is bounded: its records take at most `bytes_max`, held by the budget until `release` says
-// that everything before a position lives elsewhere. Freed segments are overwritten, not deleted.
+// that everything before a position lives elsewhere. Freed segments are overwritten, not deleted,
+// as long as the log is busy; `tidy` gives the disk back what a quieter one does not need, down to
+// nothing when it is idle.
 #pragma once
 
 #include <deque>
@@ -38,6 +40,9 @@ struct WalOptions {
   std::string folder;
   uint64_t segment_bytes = 16 << 20;  // preallocated; a multiple of 4096
   int64_t bytes_max = 256 << 20;      // of records, all segments
+  // Damaged files that no replay needs any more: past either the oldest are removed at start.
+  size_t damaged_files_max = 16;
+  uint64_t damaged_bytes_max = 256 << 20;
 };
 
 struct ReplayReport {
@@ -74,6 +79,14 @@ class Wal {
   // and segments that lie wholly before it may be overwritten. Any thread.
   void release(Lsn before);
 
+  // Removes spare segments beyond as many as were filled since the fourth call before this one, and
+  // the open one when all that it holds was released and nothing was appended since the last call:
+  // to be called every quarter of a minute or so. Any thread; the writer does it when it comes to
+  // it.
+  void tidy();
+  // While the disk is short of room no spare segments are kept. Any thread.
+  void set_short_of_disk(bool is_short);
+
   // Writes and syncs what waits, then ends the thread. Later appends fail with Code::unavailable.
   void stop();
 
@@ -99,7 +112,7 @@ class Wal {
   };
   struct Pending {
     WalRecord record;
-    Done done;
+    Done done;  // none: a call of `tidy`
   };
 
   Wal(Storage& storage, const WalOptions& options, Metrics& metrics);
@@ -108,6 +121,7 @@ class Wal {
   Result<void> adopt_unread(Lsn from, ReplayReport& report);
   Result<void> quarantine(std::string& path);
   void drop_before(Lsn from);
+  Result<void> bound_damaged();
   void report_missing(Lsn known, const SegmentHeader& header, ReplayReport& report);
   std::optional<Lsn> expected_end(size_t segment) const;
   void place_writer(Lsn from, ReplayReport& report);
@@ -120,19 +134,24 @@ class Wal {
   Result<void> write_and_sync(std::deque<Pending>& group, size_t first, size_t last,
                               const std::vector<std::string>& heads);
   void commit(std::deque<Pending>& group, size_t first, size_t last);
+  void refuse(std::deque<Pending>& group, size_t first, size_t last, const Error& error);
   Result<void> roll(uint64_t record_bytes);
   Result<Slot> make_slot(const SegmentHeader& header);
+  Result<void> fill_slot(Slot& slot, const SegmentHeader& header);
   Result<void> write_header(File& file, const SegmentHeader& header);
   void free_slot(std::string path, std::unique_ptr<File> file);
+  void tidy_up();
 
   Storage& storage_;
   const WalOptions options_;
   Budget budget_;
   std::unique_ptr<FolderLock> lock_;
 
-  std::mutex mutex_;          // guards the next two against `release`
+  std::mutex mutex_;          // guards the next four against `release`
   std::deque<Segment> live_;  // by base; the last is written to
   std::vector<Slot> free_;
+  Lsn released_ = 0;
+  bool short_of_disk_ = false;
   std::vector<Unread> unread_;  // from `open` to `replay`
 
   // The writer thread's.
@@ -143,12 +162,18 @@ class Wal {
   uint64_t offset_ = 0;        // in the active segment, where the next record goes
   Lsn durable_end_ = 0;        // of the last record that is durable
   bool roll_needed_ = true;    // the active segment is not to be written any more, or there is none
+  bool failing_ = false;       // the last commit failed
+  bool appended_ = false;      // since the last `tidy`
+  std::deque<size_t> filled_ = {0};  // segments, between the last calls of `tidy`
 
   Queue<Pending> queue_;
   std::thread thread_;
 
   Histogram& commit_seconds_;
+  Histogram& sync_seconds_;
   Histogram& commit_records_;
+  Gauge& failing_gauge_;
+  Gauge& damaged_files_;
   Counter& errors_;
   Counter& damaged_bytes_;
   Counter& freed_segments_;

@@ -94,6 +94,8 @@ Result<ReplayReport> Wal::replay(Lsn from, const RecordVisitor& visit) {
   damaged_bytes_.Increment(static_cast<double>(report.damaged_bytes));
   epoch_ = bounds.epoch + 1;
   place_writer(from, report);
+  released_ = from;
+  CHECK_OK(bound_damaged());
   CHECK_OK(sync_all());
   return report;
 }
@@ -137,6 +139,44 @@ Result<void> Wal::quarantine(std::string& path) {
   log::error("a damaged file of the write-ahead log is kept for inspection", {{"path", kept}});
   CHECK_OK(storage_.rename(path, kept));
   path = std::move(kept);
+  return {};
+}
+
+// What no replay reads any more is kept to be looked at, but not without end.
+Result<void> Wal::bound_damaged() {
+  struct Kept {
+    std::string path;
+    Lsn base = 0;  // of one that cannot be told: the oldest
+    uint64_t bytes = 0;
+  };
+  std::vector<Kept> kept;
+  uint64_t bytes = 0;
+  size_t files = 0;
+  const auto entries = storage_.entries(options_.folder);
+  if (!entries && entries.error().code == Code::not_found) return {};
+  if (!entries) return std::unexpected(entries.error());
+  for (const FolderEntry& entry : *entries) {
+    const std::string path = options_.folder + "/" + entry.name;
+    if (!is_damaged(path) || slot_number(entry.name) == 0) continue;
+    ++files;
+    if (std::ranges::find(live_, path, &Segment::path) != live_.end()) continue;
+    const auto file = TRY(storage_.open(path, Storage::Open::existing));
+    const auto reading = read_segment_header(*file);
+    const Lsn base = reading && reading->header ? reading->header->base : 0;
+    kept.push_back({.path = path, .base = base, .bytes = entry.bytes});
+    bytes += entry.bytes;
+  }
+  std::ranges::sort(kept, {}, &Kept::base);
+  size_t left = kept.size();
+  for (const Kept& file : kept) {
+    if (left <= options_.damaged_files_max && bytes <= options_.damaged_bytes_max) break;
+    log::warn("removing an old damaged file of the write-ahead log: too many are kept",
+              {{"path", file.path}, {"bytes", file.bytes}});
+    CHECK_OK(storage_.remove(file.path));
+    bytes -= file.bytes;
+    --left;
+  }
+  damaged_files_.Set(static_cast<double>(files - (kept.size() - left)));
   return {};
 }
 
