@@ -1,4 +1,5 @@
-// Flags of the form `--name value` and bare `--name`, as both programs of this folder take them.
+// Flags of the form `--name value` and bare `--name`, and words between them, as the programs of
+// this folder take them.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace vivace::bench {
 
@@ -15,7 +17,9 @@ class Flags {
   Flags(int argc, char** argv, int from, const std::set<std::string>& bare) {
     for (int i = from; i < argc; ++i) {
       const std::string name = argv[i];
-      if (bare.contains(name)) {
+      if (!name.starts_with("--")) {
+        words_.push_back(name);
+      } else if (bare.contains(name)) {
         values_[name] = "1";
       } else if (i + 1 < argc) {
         values_[name] = argv[++i];
@@ -23,6 +27,7 @@ class Flags {
     }
   }
 
+  const std::vector<std::string>& words() const { return words_; }
   bool has(const std::string& name) const { return values_.contains(name); }
   std::string text(const std::string& name, const std::string& otherwise) const {
     const auto found = values_.find(name);
@@ -37,6 +42,7 @@ class Flags {
 
  private:
   std::map<std::string, std::string> values_;
+  std::vector<std::string> words_;
 };
 
 }  // namespace vivace::bench

@@ -212,8 +212,9 @@ int HttpConnection::exchange(const std::string& request, std::string& body) {
   return status;
 }
 
-int HttpConnection::get(const std::string& path, std::string& body) {
-  return exchange("GET " + path + " HTTP/1.1\r\nHost: " + address_ + "\r\n\r\n", body);
+int HttpConnection::get(const std::string& path, std::string& body, const std::string& headers) {
+  const std::string host = "Host: " + address_ + "\r\n";
+  return exchange("GET " + path + " HTTP/1.1\r\n" + host + headers + "\r\n", body);
 }
 
 int HttpConnection::post(const std::string& path, const std::string& headers,

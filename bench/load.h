@@ -22,7 +22,7 @@ class HttpConnection {
   HttpConnection& operator=(const HttpConnection&) = delete;
 
   // The status, or -1 when the connection failed. `body` gets the answer's body.
-  int get(const std::string& path, std::string& body);
+  int get(const std::string& path, std::string& body, const std::string& headers = "");
   int post(const std::string& path, const std::string& headers, const std::string& content);
 
  private:

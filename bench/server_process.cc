@@ -93,6 +93,7 @@ void ServerProcess::exec() const {
   const int log = ::open(log_path().c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   ::dup2(log, 1);
   ::dup2(log, 2);
+  if (files_.before_exec) files_.before_exec();
   const std::string flag = "-config.file=" + files_.folder + "/config.yaml";
   ::execl(files_.binary.c_str(), files_.binary.c_str(), flag.c_str(), nullptr);
   ::_exit(127);
@@ -147,6 +148,16 @@ double ServerProcess::cpu_seconds() const {
   double user = 0, system = 0;
   in >> user >> system;
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+int64_t ServerProcess::written_bytes() const {
+  std::istringstream in(read_file(fmt::format("/proc/{}/io", pid_)));
+  std::string word;
+  int64_t bytes = 0;
+  while (in >> word >> bytes) {
+    if (word == "write_bytes:") return bytes;
+  }
+  return 0;
 }
 
 std::optional<double> ServerProcess::metric(const std::string& sample) const {

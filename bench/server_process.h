@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -11,7 +12,8 @@ namespace vivace::bench {
 
 struct ServerFiles {
   std::string binary;
-  std::string folder;  // data, config and log go there; must exist
+  std::string folder;                 // data, config and log go there; must exist
+  std::function<void()> before_exec;  // in the child, for limits of its own; may be empty
 };
 
 class ServerProcess {
@@ -32,11 +34,14 @@ class ServerProcess {
   // "127.0.0.1:port"
   std::string api_address() const;
   std::string otlp_address() const;
+  const std::string& folder() const { return files_.folder; }
   std::string log_path() const { return files_.folder + "/log"; }
 
   int64_t rss_bytes() const { return status_kib("VmRSS:") * 1024; }
   int64_t rss_peak_bytes() const { return status_kib("VmHWM:") * 1024; }
   double cpu_seconds() const;  // user and system, all threads
+  // What it caused to be written to disk, by the kernel's count (/proc/PID/io).
+  int64_t written_bytes() const;
   // The sample of exactly that name and labels in /metrics.
   std::optional<double> metric(const std::string& sample) const;
 

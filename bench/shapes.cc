@@ -14,7 +14,7 @@ constexpr std::array<const char*, 20> kShop = {
     "catalog",         "recommendation", "ads",          "currency", "email",
     "inventory",       "auth",           "user-profile", "pricing",  "search",
     "fraud-detection", "notifications",  "orders",       "ledger",   "gateway"};
-constexpr std::array<const char*, 4> kBeyla = {"frigate", "ntfy", "ollama", "immich"};
+constexpr std::array<const char*, 4> kBeyla = {"cameras", "ntfy", "ollama", "immich"};
 constexpr std::array<const char*, 4> kBeylaRoutes = {"/api/events", "/api/publish", "/api/generate",
                                                      "/api/assets"};
 constexpr std::array<const char*, 4> kVerbs = {"GET", "POST", "PUT", "DELETE"};

@@ -16,16 +16,23 @@ namespace {
 using Kind = Patch::Kind;
 using protozero::pbf_writer;
 
+// The whole traces of a batch.
+std::vector<SpanTemplate> build_traces(const WorkloadOptions& options, uint64_t seed) {
+  Rng rng{seed};
+  std::vector<SpanTemplate> traces;
+  for (uint32_t trace = 0; trace < options.batch; ++trace) {
+    build_trace(rng, trace, options.shape, traces);
+  }
+  return traces;
+}
+
 class RequestWriter {
  public:
-  RequestWriter(const WorkloadOptions& options, uint64_t seed, int only_service)
-      : shape_(options.shape), seed_(seed), only_service_(only_service) {
-    Rng rng{seed};
-    for (uint32_t trace = 0; trace < options.batch; ++trace) {
-      const size_t before = request_.traces.size();
-      build_trace(rng, trace, shape_, request_.traces);
-      request_.spans_per_trace.push_back(static_cast<uint32_t>(request_.traces.size() - before));
-    }
+  RequestWriter(const WorkloadOptions& options, uint64_t seed,
+                const std::vector<SpanTemplate>& traces, int only_service)
+      : shape_(options.shape), seed_(seed), traces_(traces), only_service_(only_service) {
+    request_.spans_per_trace.resize(options.batch);
+    for (const SpanTemplate& span : traces) ++request_.spans_per_trace[span.trace];
   }
 
   RequestTemplate write() && {
@@ -83,6 +90,7 @@ class RequestWriter {
 
   const Shape shape_;
   const uint64_t seed_;
+  const std::vector<SpanTemplate>& traces_;
   const int only_service_;  // -1: all
   RequestTemplate request_;
   std::vector<Mark> marks_;
@@ -91,7 +99,7 @@ class RequestWriter {
 
 void RequestWriter::write_service(pbf_writer& out, int service) {
   bool any = false;
-  for (const SpanTemplate& span : request_.traces) any |= span.service == service;
+  for (const SpanTemplate& span : traces_) any |= span.service == service;
   if (!any) return;
   pbf_writer resource_spans{out, 1};
   write_resource(resource_spans, service);
@@ -102,7 +110,7 @@ void RequestWriter::write_service(pbf_writer& out, int service) {
                                                : "@opentelemetry/instrumentation-http");
     scope.add_string(2, "0.52.1");
   }
-  for (const SpanTemplate& span : request_.traces) {
+  for (const SpanTemplate& span : traces_) {
     if (span.service == service) write_span(scope_spans, span);
   }
 }
@@ -243,12 +251,14 @@ uint64_t jitter(uint64_t seed, uint64_t n, uint64_t after_start_ns) {
 Workload::Workload(const WorkloadOptions& options) : options_(options) {
   for (int i = 0; i < options.templates; ++i) {
     const uint64_t seed = mix(options.seed * 977 + static_cast<uint64_t>(i));
+    const std::vector<SpanTemplate> traces = build_traces(options, seed);
     std::vector<RequestTemplate>& batch = requests_.emplace_back();
     const int parts = options.split ? service_count(options.shape) : 1;
     for (int part = 0; part < parts; ++part) {
-      RequestTemplate request = RequestWriter(options, seed, options.split ? part : -1).write();
+      RequestTemplate request =
+          RequestWriter(options, seed, traces, options.split ? part : -1).write();
       if (request.spans == 0) continue;
-      if (!options.keep_spans) request.traces = {};
+      if (options.keep_spans) request.traces = traces;
       batch.push_back(std::move(request));
     }
   }

@@ -2,15 +2,19 @@
 // one must do, when each 128 KiB get a sync of their own.
 #include "yardsticks.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fcntl.h>
 #include <string_view>
 #include <unistd.h>
+#include <vector>
+#include <zlib.h>
 #include <zstd.h>
 
 #include <protozero/pbf_reader.hpp>
 
 #include "base/result.h"
+#include "load.h"
 
 namespace vivace::bench {
 namespace {
@@ -22,6 +26,7 @@ constexpr size_t kChunkBytes = 128 << 10;
 constexpr int kChunksMax = 1000;
 constexpr size_t kPackBytes = 1 << 20;
 constexpr size_t kPackedBytesMax = 64 << 20;
+constexpr uint64_t kAnyTime = 1'767'225'600'000'000'000;
 
 double ns_since(Steady::time_point start) {
   return std::chrono::duration<double, std::nano>(Steady::now() - start).count();
@@ -111,7 +116,7 @@ double walk_ns_per_span(const Workload& workload, uint64_t traces) {
   uint64_t spans = 0, sum = 0;
   for (uint64_t first = 0; first < traces; first += workload.options().batch) {
     for (const RequestTemplate& request : workload.requests(first)) {
-      const std::string bytes = workload.fill(request, first, 1'767'225'600'000'000'000);
+      const std::string bytes = workload.fill(request, first, kAnyTime);
       const Steady::time_point start = Steady::now();
       sum += walk_request(bytes);
       ns += ns_since(start);
@@ -151,7 +156,7 @@ PackYardstick pack_with_zstd(const Workload& workload, uint64_t traces) {
   for (uint64_t first = 0; first < traces && packed_from < kPackedBytesMax;
        first += workload.options().batch) {
     for (const RequestTemplate& request : workload.requests(first)) {
-      waiting += workload.fill(request, first, 1'767'225'600'000'000'000);
+      waiting += workload.fill(request, first, kAnyTime);
       all_bytes += static_cast<double>(request.bytes.size());
       spans += request.spans;
     }
@@ -169,6 +174,42 @@ PackYardstick pack_with_zstd(const Workload& workload, uint64_t traces) {
   if (packed_from == 0) return {};
   const double packed_spans = spans * packed_from / all_bytes;
   return {packed_bytes / packed_spans, ns / packed_spans};
+}
+
+double inflate_ns_per_span(const Workload& workload, uint64_t traces) {
+  double ns = 0, spans = 0;
+  size_t inflated = 0;
+  for (uint64_t first = 0; first < traces && inflated < kPackedBytesMax;
+       first += workload.options().batch) {
+    for (const RequestTemplate& request : workload.requests(first)) {
+      std::string packed = gzip(workload.fill(request, first, kAnyTime));
+      std::string out(request.bytes.size(), '\0');
+      const Steady::time_point start = Steady::now();
+      z_stream stream{};
+      ASSERT(inflateInit2(&stream, 31) == Z_OK);
+      stream.next_in = reinterpret_cast<Bytef*>(packed.data());
+      stream.avail_in = static_cast<uInt>(packed.size());
+      stream.next_out = reinterpret_cast<Bytef*>(out.data());
+      stream.avail_out = static_cast<uInt>(out.size());
+      ASSERT(inflate(&stream, Z_FINISH) == Z_STREAM_END);
+      inflateEnd(&stream);
+      ns += ns_since(start);
+      spans += request.spans;
+      inflated += out.size();
+    }
+  }
+  return ns / spans;
+}
+
+double scan_ns_per_value(uint64_t values) {
+  std::vector<uint32_t> codes(values);
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint32_t>(mix(i) % 1000);
+  const Steady::time_point start = Steady::now();
+  uint64_t found = 0;
+  for (const uint32_t code : codes) found += code == 7;
+  const double ns = ns_since(start);
+  ASSERT(found <= values);
+  return ns / static_cast<double>(std::max<uint64_t>(values, 1));
 }
 
 }  // namespace vivace::bench

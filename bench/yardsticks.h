@@ -30,4 +30,11 @@ struct PackYardstick {
 // packed bodies would take.
 PackYardstick pack_with_zstd(const Workload& workload, uint64_t traces);
 
+// Nanoseconds a span to inflate the same requests, gzipped, with zlib; up to 64 MiB of them.
+double inflate_ns_per_span(const Workload& workload, uint64_t traces);
+
+// Nanoseconds a value to find how many of so many 32-bit numbers equal one: the least that a scan
+// of a column of codes must do.
+double scan_ns_per_value(uint64_t values);
+
 }  // namespace vivace::bench
