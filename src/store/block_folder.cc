@@ -274,6 +274,9 @@ void BlockFolder::publish() {
   for (auto& [name, tenant] : set->tenants) {
     std::ranges::stable_sort(tenant.blocks, {},
                              [](const auto& block) { return block->identity().log_from; });
+    const auto before = blocks_->tenants.find(name);
+    tenant.splits = BlockSplits::of(
+        tenant.blocks, before == blocks_->tenants.end() ? nullptr : before->second.splits.get());
   }
   blocks_ = std::move(set);
 }

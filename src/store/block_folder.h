@@ -26,6 +26,7 @@
 #include "block/block_writer.h"
 #include "storage/storage.h"
 #include "store/block_list.h"
+#include "store/split_traces.h"
 
 namespace vivace {
 
@@ -34,6 +35,7 @@ struct BlockSet {
   struct Tenant {
     std::vector<std::shared_ptr<const Block>> blocks;  // by the place in the log where they begin
     uint32_t damaged = 0;  // blocks that are listed and cannot be opened
+    std::shared_ptr<const BlockSplits> splits;
   };
   std::map<std::string, Tenant, std::less<>> tenants;
 };

@@ -21,6 +21,7 @@
 
 #include "base/budget.h"
 #include "head/head.h"
+#include "store/split_join.h"
 #include "wal/record.h"
 
 namespace vivace {
@@ -32,6 +33,8 @@ struct Generation {
   std::atomic<uint64_t> spans{0};
   std::atomic<int64_t> began_ns{0};  // when its first batch was received; unix time
   std::map<std::string, std::unique_ptr<Head>, std::less<>> heads;
+  // What is known of each head and what is older; it grows though the head may be frozen.
+  mutable std::map<std::string, HeadJoin, std::less<>> joins;
   Reservation room;  // of the heads' memory
 
   // Null: the tenant has none.

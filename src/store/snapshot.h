@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "model/columns.h"
+#include "store/split_traces.h"
 
 namespace vivace {
 
 struct Snapshot {
-  std::vector<std::shared_ptr<const Part>> parts;  // oldest first
+  std::vector<std::shared_ptr<const Part>> parts;  // oldest first: blocks, then heads
+  std::shared_ptr<const SplitTraces> splits;       // null: any trace may be in several parts
   // Row groups whose received_max_ns is below are past retention: to be skipped.
   int64_t received_after_ns = 0;
   uint32_t damaged_parts = 0;  // blocks that cannot be opened: answers are partial

@@ -147,6 +147,7 @@ Head& Store::head_of(const std::string& tenant) {
   auto head = std::make_unique<Head>();
   active_->room.grow(head->bytes());
   const std::lock_guard lock(mutex_);
+  active_->joins.try_emplace(tenant);
   return *active_->heads.emplace(tenant, std::move(head)).first->second;
 }
 
@@ -199,19 +200,28 @@ int64_t Store::received_after_ns() const {
 Snapshot Store::snapshot(const std::string& tenant) const {
   Snapshot out;
   out.received_after_ns = received_after_ns();
+  SplitTraces::Sources sources{.received_after_ns = out.received_after_ns};
   const auto add = [&](const std::shared_ptr<const Generation>& generation) {
     const Head* head = generation->find(tenant);
     if (head == nullptr) return;
-    out.parts.push_back(std::make_shared<HeadPart>(share(generation, head)));
+    auto part = std::make_shared<const HeadPart>(share(generation, head));
+    HeadJoin* join = &generation->joins.find(tenant)->second;
+    sources.heads.push_back({part, std::shared_ptr<HeadJoin>(generation, join)});
+    out.parts.push_back(std::move(part));
   };
-  const std::lock_guard lock(mutex_);
-  const auto found = blocks_->tenants.find(tenant);
-  if (found != blocks_->tenants.end()) {
-    out.damaged_parts = found->second.damaged;
-    out.parts.assign(found->second.blocks.begin(), found->second.blocks.end());
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = blocks_->tenants.find(tenant);
+    if (found != blocks_->tenants.end()) {
+      out.damaged_parts = found->second.damaged;
+      out.parts.assign(found->second.blocks.begin(), found->second.blocks.end());
+      sources.blocks = found->second.blocks;
+      sources.of_blocks = found->second.splits;
+    }
+    for (const auto& generation : frozen_) add(generation);
+    add(active_);
   }
-  for (const auto& generation : frozen_) add(generation);
-  add(active_);
+  out.splits = std::make_shared<const SplitTraces>(std::move(sources));
   return out;
 }
 
@@ -259,6 +269,7 @@ void Store::update_gauges() {
       StoreMetrics::Stored& out = stored[name];
       out.blocks = static_cast<double>(tenant.blocks.size() + tenant.damaged);
       out.damaged_blocks = tenant.damaged;
+      out.split_traces = static_cast<double>(tenant.splits->size());
       for (const auto& block : tenant.blocks) {
         out.block_bytes += static_cast<double>(block->summary().file_bytes);
         out.block_spans += block->summary().rows;

@@ -151,6 +151,8 @@ class Store {
   bool cut_oldest();
   Result<void> cut(const Generation& generation);
   Result<void> write_blocks(const Generation& generation);
+  Result<std::shared_ptr<Block>> write_block_of(const Generation& generation,
+                                                const std::string& tenant, const Head& head);
   void expire();
   // What changes the block list, and then what readers see.
   Result<void> replace_blocks(std::span<const uint64_t> old, const std::shared_ptr<Block>& merged);

@@ -108,19 +108,41 @@ Result<void> Store::write_blocks(const Generation& generation) {
   if (!written_.empty()) return {};
   for (const auto& [tenant, head] : generation.heads) {
     if (head->rows() == 0) continue;
-    // The caller keeps the generation.
-    const HeadPart source(std::shared_ptr<const Head>(std::shared_ptr<void>(), head.get()));
-    auto block =
-        folder_->write({.tenant = tenant, .log_from = generation.from, .log_end = generation.end},
-                       {.sources = {{.part = &source}}});
+    auto block = write_block_of(generation, tenant, *head);
     if (!block) {
       for (auto& other : written_) folder_->discard(std::move(other));
       written_.clear();
       return std::unexpected(std::move(block).error());
     }
-    written_.push_back(std::move(*block));
+    if (*block != nullptr) written_.push_back(std::move(*block));
   }
   return {};
+}
+
+// Without what older blocks have already. Null: they have all of it.
+Result<std::shared_ptr<Block>> Store::write_block_of(const Generation& generation,
+                                                     const std::string& tenant, const Head& head) {
+  // The caller keeps the generation.
+  const HeadPart source(std::shared_ptr<const Head>(std::shared_ptr<void>(), &head));
+  const std::shared_ptr<const BlockSet> live = folder_->blocks();
+  const auto older = live->tenants.find(tenant);
+  OlderParts parts{.blocks = {}, .received_after_ns = received_after_ns()};
+  if (older != live->tenants.end()) parts.blocks = older->second.blocks;
+  HeadJoin& join = generation.joins.find(tenant)->second;
+  const int64_t began_ns = clock_.steady_ns();
+  CutJoin joined = join.at_cut(source, parts);
+  metrics_.join_seconds.Observe(static_cast<double>(clock_.steady_ns() - began_ns) / 1e9);
+  if (joined.left_out.size() == source.rows()) {
+    metrics_.repeats_left_out.Increment(source.rows());
+    return nullptr;
+  }
+  const auto left_out = static_cast<double>(joined.left_out.size());
+  BlockContent content{.sources = {{.part = &source, .left_out = std::move(joined.left_out)}},
+                       .splits = std::move(joined.splits)};
+  auto block = TRY(folder_->write(
+      {.tenant = tenant, .log_from = generation.from, .log_end = generation.end}, content));
+  metrics_.repeats_left_out.Increment(left_out);
+  return block;
 }
 
 void Store::expire() {

@@ -15,6 +15,12 @@ StoreMetrics::StoreMetrics(Metrics& registry)
                                   "Frozen heads that are not yet blocks.")),
       repeats(registry.counter("vivace_repeated_spans_total",
                                "Spans that had been stored before and were dropped.")),
+      repeats_left_out(registry.counter("vivace_cut_repeats_left_out_total",
+                                        "Spans of heads that older blocks had already.")),
+      join_seconds(
+          registry.histogram("vivace_split_join_seconds",
+                             "Time to look a head's traces up in older blocks, at its cut.",
+                             {0.001, 0.004, 0.016, 0.064, 0.25, 1, 4, 16})),
       blocks_flushed(registry.counter("tempo_ingester_blocks_flushed_total", "Blocks written.")),
       heads_cleared(registry.counter("tempo_ingester_blocks_cleared_total",
                                      "Heads that became blocks and were dropped.")),
@@ -48,6 +54,7 @@ StoreMetrics::Tenant& StoreMetrics::tenant(const std::string& name) {
                            {{"tenant", name}, {"status", "live"}}),
       .block_spans = gauge("vivace_block_spans", "Spans in blocks.", of),
       .damaged_blocks = gauge("vivace_damaged_blocks", "Blocks that cannot be opened.", of),
+      .split_traces = gauge("vivace_split_traces", "Traces that lie in several blocks.", of),
       .traces_created =
           registry_.counter("tempo_ingester_traces_created_total", "Traces begun in a head.", of),
       .bytes_received = registry_.counter("tempo_ingester_bytes_received_total",
@@ -68,6 +75,7 @@ void StoreMetrics::show(const std::map<std::string, Stored>& stored) {
     tenant.block_bytes.Set(values.block_bytes);
     tenant.block_spans.Set(values.block_spans);
     tenant.damaged_blocks.Set(values.damaged_blocks);
+    tenant.split_traces.Set(values.split_traces);
   }
 }
 

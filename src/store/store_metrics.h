@@ -22,6 +22,7 @@ class StoreMetrics {
     double block_bytes = 0;
     double block_spans = 0;
     double damaged_blocks = 0;
+    double split_traces = 0;
   };
   // Sets the gauges of every tenant that was ever seen; of those not named here, to 0.
   void show(const std::map<std::string, Stored>& stored);
@@ -35,6 +36,8 @@ class StoreMetrics {
   Gauge& cache_bytes;
   Gauge& cuts_waiting;
   Counter& repeats;
+  Counter& repeats_left_out;
+  Histogram& join_seconds;
   Counter& blocks_flushed;
   Counter& heads_cleared;
   Counter& failed_flushes;
@@ -52,6 +55,7 @@ class StoreMetrics {
     Gauge& block_bytes;
     Gauge& block_spans;
     Gauge& damaged_blocks;
+    Gauge& split_traces;
     Counter& traces_created;
     Counter& bytes_received;
   };
