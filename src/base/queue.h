@@ -3,6 +3,7 @@
 // wants. Any number of producers and consumers.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -50,6 +51,24 @@ class Queue {
     lock.unlock();
     room_.notify_one();
     return value;
+  }
+
+  // The same, but waits no longer than this: empty, too, when nothing came.
+  std::optional<T> pop_within(std::chrono::nanoseconds wait) {
+    std::unique_lock lock(mutex_);
+    ready_.wait_for(lock, wait, [&] { return closed_ || !items_.empty(); });
+    if (items_.empty()) return std::nullopt;
+    T value = std::move(items_.front());
+    items_.pop_front();
+    lock.unlock();
+    room_.notify_one();
+    return value;
+  }
+
+  // Closed and drained: nothing will come any more.
+  bool is_done() const {
+    const std::lock_guard lock(mutex_);
+    return closed_ && items_.empty();
   }
 
   // Waits for at least one item and takes all; empty once the queue is closed and drained.

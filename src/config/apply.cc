@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include <fmt/format.h>
 
-#include "config/nearest.h"
 #include "config/values.h"
 
 namespace vivace::config {
@@ -42,7 +40,7 @@ class Filler {
     compactor();
     limits();
     queries();
-    generator();
+    config_.generator = to_generator(settings_, problems_);
     return std::move(config_);
   }
 
@@ -185,6 +183,9 @@ class Filler {
     to.backend = settings_.text(kBackend);
     to.local_path = settings_.text("storage.trace.local.path");
     to.wal_path = settings_.text("storage.trace.wal.path");
+    constexpr std::string_view kFreeMin = "storage.trace.local.min_free_bytes";
+    to.bytes_max = settings_.integer("storage.trace.local.max_bytes");
+    if (settings_.has(kFreeMin)) to.free_bytes_min = settings_.integer(kFreeMin);
     if (to.backend == "s3" || to.backend == "gcs" || to.backend == "azure") {
       return wrong(kBackend, fmt::format("\"{}\" is not supported in this version; use \"local\"",
                                          to.backend));
@@ -270,44 +271,6 @@ class Filler {
     if (settings_.has(traces_max)) to.search_traces_max = not_negative(traces_max);
     to.search_spans_default = not_negative("query_frontend.search.default_spans_per_span_set");
     to.search_spans_max = not_negative("query_frontend.search.max_spans_per_span_set");
-  }
-
-  void generator() {
-    constexpr auto kProcessors = std::to_array<std::string_view>(
-        {"span-metrics", "span-metrics-latency", "span-metrics-count", "span-metrics-size",
-         "service-graphs", "local-blocks", "host-info"});
-    constexpr std::string_view kPath = "overrides.defaults.metrics_generator.processors";
-    for (const std::string& name : settings_.texts(kPath)) {
-      if (std::ranges::find(kProcessors, name) != kProcessors.end()) continue;
-      wrong(kPath, fmt::format("unknown processor {}{}", name, hint(nearest(name, kProcessors))));
-    }
-    std::set<std::string> names;
-    for (size_t i = 0;; ++i) {
-      const std::string path = fmt::format("metrics_generator.storage.remote_write[{}]", i);
-      if (!settings_.has(path)) return;
-      remote_write(path);
-      const std::string name = settings_.text(path + ".name");
-      if (!name.empty() && !names.insert(name).second) {
-        wrong(path + ".name", fmt::format("\"{}\" is the name of another entry too", name));
-      }
-    }
-  }
-
-  void remote_write(const std::string& path) {
-    const std::string url = settings_.text(path + ".url");
-    if (!url.starts_with("http://") && !url.starts_with("https://")) {
-      wrong(path + ".url", "required: an http:// or https:// URL");
-    }
-    int ways = 0;
-    for (const std::string_view way :
-         {"basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2", "sigv4",
-          "azuread", "google_iam"}) {
-      ways += settings_.has(fmt::format("{}.{}", path, way)) ? 1 : 0;
-    }
-    if (ways > 1)
-      wrong(path,
-            "at most one of basic_auth, authorization, bearer_token, oauth2, "
-            "sigv4, azuread and google_iam");
   }
 
   static log::Level level(std::string_view name) {

@@ -15,6 +15,9 @@ void imply_receivers(Settings& settings);
 
 Config to_config(const Settings& settings, Problems& problems);
 
+// The metrics-generator's part of it; in apply_generator.cc.
+Generator to_generator(const Settings& settings, Problems& problems);
+
 // What Tempo warns of, as far as the settings alone decide it.
 std::vector<std::string> warnings(const Settings& settings);
 

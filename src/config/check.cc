@@ -86,6 +86,15 @@ bool takes_plain_text_only(const Field& field) {
   }
 }
 
+// A value with the type that YAML gives it.
+Value typed_as_written(const Node& node) {
+  if (node.quoted) return node.text;
+  if (const auto integer = parse_integer(node.text)) return *integer;
+  if (const auto number = parse_number(node.text)) return *number;
+  if (const auto boolean = parse_bool(node.text)) return *boolean;
+  return node.text;
+}
+
 std::string days_hint(const Field& field, std::string_view text) {
   if (field.type != Type::duration) return {};
   const auto ns = parse_prometheus_duration(text);
@@ -172,6 +181,7 @@ class Walk {
     if (node.kind != Node::Kind::scalar || (node.quoted && takes_plain_text_only(field))) {
       return wrong(place, field, node);
     }
+    if (field.type == Type::scalar) return put(place, typed_as_written(node), entry.line);
     auto parsed = parse_scalar(field, node.text);
     if (!parsed) return wrong(place, field, node);
     put(place, *std::move(parsed), entry.line);
@@ -310,6 +320,7 @@ std::expected<Value, std::string> parse_scalar(const Field& field, std::string_v
     case Type::number:
       return typed(field, parse_number(text));
     case Type::text:
+    case Type::scalar:
       return Value(std::string(text));
     case Type::choice:
       return typed(field, parse_choice(field, text));
@@ -363,6 +374,8 @@ std::string expected_form(const Field& field) {
       return "a number";
     case Type::text:
       return "a string";
+    case Type::scalar:
+      return "a single value";
     case Type::choice:
       return fmt::format("one of {}", fmt::join(field.choices, ", "));
     case Type::duration:

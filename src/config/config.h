@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "config/generator.h"
 
 namespace vivace::config {
 
@@ -71,6 +72,8 @@ struct Storage {
   std::string backend;     // "local"
   std::string local_path;  // blocks
   std::string wal_path = "/var/tempo/wal";
+  int64_t bytes_max = 0;                       // of all data; 0: no bound but the volume
+  std::optional<int64_t> free_bytes_min = {};  // none: of the volume's size
 };
 
 // When heads become blocks. Memory and the log's size may ask for it earlier.
@@ -124,6 +127,7 @@ struct Config {
   Compactor compactor;
   Limits limits;
   Queries queries;
+  Generator generator;
   int64_t block_retention_ns = 336LL * 3600 * 1'000'000'000;
 };
 

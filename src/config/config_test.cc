@@ -32,11 +32,21 @@ TEST(Config, MergingOfBlocks) {
   EXPECT_EQ(set.max_block_bytes, 1000);
 }
 
+TEST(Config, BoundsOfTheDiskAreRead) {
+  const auto with = [](const std::string& keys) {
+    return good("storage: {trace: {backend: local, local: {path: a" + keys + "}}}").config.storage;
+  };
+  EXPECT_EQ(with("").bytes_max, 0);
+  EXPECT_EQ(with("").free_bytes_min, std::nullopt);
+  EXPECT_EQ(with(", max_bytes: 8GiB, min_free_bytes: 100MiB").bytes_max, int64_t{8} << 30);
+  EXPECT_EQ(with(", max_bytes: 8GiB, min_free_bytes: 100MiB").free_bytes_min, 100 << 20);
+  EXPECT_EQ(with(", min_free_bytes: 0").free_bytes_min, 0);
+}
+
 TEST(Config, HomelabFileIsTakenAsItIs) {
   const Loaded loaded = good(kHomelab);
   EXPECT_THAT(loaded.warnings, IsEmpty());
-  EXPECT_THAT(loaded.inactive, ElementsAre("server.grpc", "overrides.defaults.metrics_generator",
-                                           "metrics_generator", "stream_over_http_enabled"));
+  EXPECT_THAT(loaded.inactive, ElementsAre("server.grpc", "stream_over_http_enabled"));
   const Config& config = loaded.config;
   EXPECT_TRUE(config.stream_over_http_enabled);
   EXPECT_EQ(config.server.http_listen_port, 3200);

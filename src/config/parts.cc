@@ -74,8 +74,6 @@ constexpr auto kParts = std::to_array<Part>({
     {"distributor.kafka", State::waits},
     {"distributor.ingester_write_path", State::waits},
     {"storage", State::works},
-    {"storage.trace.local.max_bytes", State::waits},
-    {"storage.trace.local.min_free_bytes", State::waits},
     {"storage.trace.block.", State::waits},
     {"storage.trace.blocklist_poll", State::waits},
     {"storage.trace.search", State::waits},
@@ -105,7 +103,17 @@ constexpr auto kParts = std::to_array<Part>({
     {"overrides.defaults.storage", State::waits},
     {"overrides.defaults.forwarders", State::waits},
     {"overrides.defaults.cost_attribution", State::waits},
-    {"overrides.defaults.metrics_generator", State::waits},
+    {"overrides.defaults.metrics_generator", State::works},
+    {"overrides.defaults.metrics_generator.forwarder", State::waits},
+    {"overrides.defaults.metrics_generator.ring_size", State::waits},
+    {"overrides.defaults.metrics_generator.max_active_entities", State::waits},
+    {"overrides.defaults.metrics_generator.max_cardinality_per_label", State::waits},
+    {"overrides.defaults.metrics_generator.generate_native_histograms", State::waits},
+    {"overrides.defaults.metrics_generator.native_histogram_", State::waits},
+    {"overrides.defaults.metrics_generator.span_name_sanitization", State::waits},
+    {"overrides.defaults.metrics_generator.processor.service_graphs.enable_tracestate",
+     State::waits},
+    {"overrides.defaults.metrics_generator.processor.span_metrics.enable_tracestate", State::waits},
     {"compactor", State::waits},
     {"compactor.disabled", State::works},
     {"compactor.compaction.block_retention", State::works},
@@ -126,7 +134,36 @@ constexpr auto kParts = std::to_array<Part>({
     {"query_frontend.search.max_result_limit", State::works},
     {"query_frontend.search.default_spans_per_span_set", State::works},
     {"query_frontend.search.max_spans_per_span_set", State::works},
-    {"metrics_generator", State::waits},
+    {"metrics_generator", State::works},
+    {"metrics_generator.storage.wal", State::waits},
+    {"metrics_generator.storage.remote_write.http_headers", State::waits},
+    {"metrics_generator.storage.remote_write.send_native_histograms", State::waits},
+    {"metrics_generator.storage.remote_write.round_robin_dns", State::waits},
+    {"metrics_generator.storage.remote_write.protobuf_message", State::waits},
+    {"metrics_generator.storage.remote_write.oauth2", State::waits},
+    {"metrics_generator.storage.remote_write.sigv4", State::waits},
+    {"metrics_generator.storage.remote_write.azuread", State::waits},
+    {"metrics_generator.storage.remote_write.google_iam", State::waits},
+    {"metrics_generator.storage.remote_write.tls_config.server_name", State::waits},
+    {"metrics_generator.storage.remote_write.proxy_connect_header", State::waits},
+    {"metrics_generator.storage.remote_write.queue_config.capacity", State::waits},
+    {"metrics_generator.storage.remote_write.queue_config.batch_send_deadline", State::waits},
+    {"metrics_generator.storage.remote_write.metadata_config", State::waits},
+    {"metrics_generator.processor.span_metrics.histogram_override", State::waits},
+    {"metrics_generator.processor.span_metrics.enable_tracestate", State::waits},
+    {"metrics_generator.processor.span_metrics.subprocessors", State::waits},
+    {"metrics_generator.processor.service_graphs.histogram_override", State::waits},
+    {"metrics_generator.processor.service_graphs.enable_tracestate", State::waits},
+    {"metrics_generator.processor.service_graphs.workers", State::waits},
+    {"metrics_generator.query_timeout", State::waits},
+    {"metrics_generator.limiter_type", State::waits},
+    {"metrics_generator.codec", State::waits},
+    {"metrics_generator.disable_grpc", State::waits},
+    {"metrics_generator.ring", State::waits},
+    {"metrics_generator.override_ring_key", State::waits},
+    {"metrics_generator.instance_id", State::waits},
+    {"metrics_generator.ingest_concurrency", State::waits},
+    {"metrics_generator.leave_consumer_group_on_shutdown", State::waits},
     {"internal_server", State::waits},
     {"stream_over_http_enabled", State::waits},
     {"enable_go_runtime_metrics", State::waits},
@@ -149,8 +186,14 @@ std::string_view name_of(const Part& part) {
   return part.beginning.substr(0, part.beginning.find_last_not_of("._") + 1);
 }
 
-// `distributor.receivers.otlp/a.protocols` is judged as `distributor.receivers.otlp.protocols`.
+// `distributor.receivers.otlp/a.protocols` is judged as `distributor.receivers.otlp.protocols`, an
+// element of a list (`remote_write[1].oauth2`) as if it were alone.
 std::string without_suffix(std::string path) {
+  while (true) {
+    const size_t open = path.find('[');
+    if (open == path.npos) break;
+    path.erase(open, path.find(']', open) + 1 - open);
+  }
   const size_t slash = path.find('/');
   if (slash != path.npos) path.erase(slash, path.find('.', slash) - slash);
   return path;
@@ -172,8 +215,10 @@ bool asks_for_something(const std::string& path, const Setting& setting) {
   const Field* const field = find_field(path);
   ASSERT(field != nullptr);
   if (field->type == Type::section) return path.starts_with("distributor.receivers.");
-  const bool* const on = std::get_if<bool>(&setting.value);
-  return on == nullptr || *on != (field->default_text == "true");
+  if (const bool* const on = std::get_if<bool>(&setting.value)) {
+    return *on != (field->default_text == "true");
+  }
+  return field->default_text.empty() || setting.value != default_value(*field);
 }
 
 // One OTLP listener a protocol is served: the first by name, as apply.cc takes it.

@@ -22,6 +22,7 @@ constexpr std::array kTypeNames = std::to_array<std::pair<std::string_view, Type
     {"float", Type::number},
     {"string", Type::text},
     {"secret", Type::text},
+    {"scalar", Type::scalar},
     {"duration", Type::duration},
     {"duration*", Type::long_duration},
     {"bytes", Type::bytes},

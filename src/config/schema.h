@@ -32,6 +32,7 @@ enum class Type : uint8_t {
   port,           // port       0 to 65535
   number,         // float
   text,           // string, or secret when it must never be shown
+  scalar,         // a string, bool, int or float, as it is written: 200 is not "200"
   choice,         // a|b|c; `""` among them allows the empty string
   duration,       // duration   Go's form
   long_duration,  // duration*  Go's or Prometheus' form, so also 7d

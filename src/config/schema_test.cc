@@ -41,6 +41,7 @@ Samples samples(const Field& field) {
     case Type::number:
       return {"0.5", "half"};
     case Type::text:
+    case Type::scalar:
       return {"word", "[word]"};
     case Type::choice:
       return {std::string(field.choices.back()), "no-such-choice"};

@@ -41,6 +41,7 @@ class Settings {
   int64_t integer(std::string_view path) const;
   std::string text(std::string_view path) const;
   Texts texts(std::string_view path) const;
+  Numbers numbers(std::string_view path) const;
   TextMap map(std::string_view path) const;
 
   // The names below a section that are set, each once: children("distributor.receivers").

@@ -7,6 +7,7 @@
 #include <array>
 #include <libdeflate.h>
 #include <memory>
+#include <snappy.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -169,6 +170,12 @@ std::string gzip(std::string_view bytes) {
   resize_uninitialized(out, libdeflate_gzip_compress_bound(compressor(), bytes.size()));
   out.resize(
       libdeflate_gzip_compress(compressor(), bytes.data(), bytes.size(), out.data(), out.size()));
+  return out;
+}
+
+std::string pack_snappy_block(std::string_view bytes) {
+  std::string out;
+  snappy::Compress(bytes.data(), bytes.size(), &out);
   return out;
 }
 

@@ -46,4 +46,7 @@ Result<std::string> gunzip(std::string_view compressed, size_t bytes_max);
 // For answers: a fast level.
 std::string gzip(std::string_view bytes);
 
+// One snappy block, as remote write wants it.
+std::string pack_snappy_block(std::string_view bytes);
+
 }  // namespace vivace

@@ -7,30 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "wire/utf8.h"
+
 namespace vivace {
 namespace {
-
-// The length of the valid UTF-8 sequence at the start of `text` (RFC 3629), or 0.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const auto trails = [&](size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return trails(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!trails(1) || !trails(2)) return 0;
-    if (first == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
-    if (first == 0xed && byte(1) > 0x9f) return 0;  // surrogate
-    return 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (!trails(1) || !trails(2) || !trails(3)) return 0;
-    if (first == 0xf0 && byte(1) < 0x90) return 0;
-    if (first == 0xf4 && byte(1) > 0x8f) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 // U+2028 and U+2029, which JavaScript took for line ends.
 bool is_line_separator(std::string_view character) {

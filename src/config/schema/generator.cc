@@ -83,6 +83,7 @@ metrics_generator
     stale_duration                        duration   15m
     external_labels                       map
     inject_tenant_id_as                   string
+    instance_label                        bool       true       # ours: __metrics_gen_instance
     max_label_name_length                 int        1024
     max_label_value_length                int        2048
   processor
@@ -99,13 +100,15 @@ metrics_generator
       span_multiplier_key                 string
       enable_tracestate_span_multiplier   bool       false
       subprocessors                       any
+      duration_seconds_alias              bool       false      # ours: a second name of latency
+      semconv_aliases                     bool       false      # ours: older and newer names match
     service_graphs
       wait                                duration   10s
       max_items                           int        10000
       workers                             int        10
       dimensions                          strings
       peer_attributes                     strings    peer.service,db.name,db.system
-      database_name_attributes            strings    db.namespace,db.name,db.system
+      database_name_attributes            strings db.namespace,db.name,db.system,db.system.name
       histogram_buckets                   floats     0.1,0.2,0.4,0.8,1.6,3.2,6.4,12.8
       histogram_override                  any
       enable_client_server_prefix         bool       false

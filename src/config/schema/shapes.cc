@@ -148,7 +148,7 @@ const std::string_view kShapes = R"(
   match_type                     strict|regex strict
   attributes[]
     key                          string
-    value                        any        # typed: 200 is not "200"
+    value                        scalar     # typed: 200 is not "200"
 
 @filter_policy
   include                        @policy_match

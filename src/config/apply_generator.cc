@@ -1,0 +1,399 @@
+// metrics_generator and overrides.defaults.metrics_generator: what an override sets takes the place
+// of the processor's own key. Mistakes that would only show when the first span comes (a pattern,
+// an unknown processor, a secret that cannot be read) are told at start. See apply.h.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "config/apply.h"
+#include "config/nearest.h"
+
+namespace vivace::config {
+namespace {
+
+constexpr std::string_view kOverrides = "overrides.defaults.metrics_generator";
+constexpr std::string_view kSection = "metrics_generator";
+constexpr size_t kSecretBytesMax = 64 << 10;
+
+// What is in the file, without white space at its end.
+std::expected<std::string, std::string> read_secret(const std::string& path) {
+  std::FILE* const file = std::fopen(path.c_str(), "rbe");
+  if (file == nullptr) return std::unexpected(std::string(std::strerror(errno)));
+  std::string text(kSecretBytesMax, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  while (!text.empty() && std::strchr(" \t\r\n", text.back()) != nullptr) text.pop_back();
+  return text;
+}
+
+class Filler {
+ public:
+  Filler(const Settings& settings, Problems& problems) : settings_(settings), problems_(problems) {}
+
+  Generator run() {
+    processors();
+    general();
+    registry();
+    span_metrics();
+    service_graphs();
+    host_info();
+    receivers();
+    return std::move(to_);
+  }
+
+ private:
+  void processors() {
+    constexpr auto kProcessors = std::to_array<std::string_view>(
+        {"span-metrics", "span-metrics-latency", "span-metrics-count", "span-metrics-size",
+         "service-graphs", "local-blocks", "host-info"});
+    const std::string path = fmt::format("{}.processors", kOverrides);
+    for (const std::string& name : settings_.texts(path)) {
+      const bool all = name == "span-metrics";
+      to_.span_metrics.calls |= all || name == "span-metrics-count";
+      to_.span_metrics.latency |= all || name == "span-metrics-latency";
+      to_.span_metrics.size |= all || name == "span-metrics-size";
+      to_.service_graphs.is_on |= name == "service-graphs";
+      to_.host_info.is_on |= name == "host-info";
+      if (std::ranges::find(kProcessors, name) != kProcessors.end()) continue;
+      wrong(path, fmt::format("unknown processor {}{}", name, hint(nearest(name, kProcessors))));
+    }
+  }
+
+  void general() {
+    to_.path = settings_.text("metrics_generator.storage.path");
+    to_.slack_ns = not_negative("metrics_generator.metrics_ingestion_time_range_slack");
+    const int64_t slack_ns = not_negative(over("ingestion_time_range_slack"));
+    if (slack_ns > 0) to_.slack_ns = slack_ns;
+    to_.disable_collection = settings_.boolean(over("disable_collection"));
+    const std::string label = settings_.text(over("trace_id_label_name"));
+    if (!label.empty()) to_.trace_id_label_name = label;
+    const std::string form = settings_.text(over("generate_native_histograms"));
+    to_.native_histograms = form == "native" || form == "both";
+    to_.remote_write_headers = settings_.map(over("remote_write_headers"));
+    to_.add_org_id_header =
+        settings_.boolean("metrics_generator.storage.remote_write_add_org_id_header");
+    to_.flush_deadline_ns = not_negative("metrics_generator.storage.remote_write_flush_deadline");
+  }
+
+  void registry() {
+    const std::string path = "metrics_generator.registry.";
+    to_.collection_interval_ns = positive(path + "collection_interval");
+    const int64_t override = not_negative(over("collection_interval"));
+    if (override > 0) to_.collection_interval_ns = override;
+    to_.stale_duration_ns = positive(path + "stale_duration");
+    to_.external_labels = settings_.map(path + "external_labels");
+    to_.inject_tenant_id_as = settings_.text(path + "inject_tenant_id_as");
+    to_.max_label_name_length = positive(path + "max_label_name_length");
+    to_.max_label_value_length = positive(path + "max_label_value_length");
+    to_.instance_label = settings_.boolean(path + "instance_label");
+    if (settings_.has(over("max_active_series"))) {
+      to_.max_active_series = not_negative(over("max_active_series"));
+    }
+  }
+
+  void span_metrics() {
+    SpanMetrics& to = to_.span_metrics;
+    const std::string name = "span_metrics";
+    to.dimensions = settings_.texts(either(name, "dimensions"));
+    intrinsic(to.service, "service");
+    intrinsic(to.span_name, "span_name");
+    intrinsic(to.span_kind, "span_kind");
+    intrinsic(to.status_code, "status_code");
+    intrinsic(to.status_message, "status_message");
+    mappings(either(name, "dimension_mappings"));
+    buckets(either(name, "histogram_buckets"), to.histogram_buckets);
+    to.enable_target_info = settings_.boolean(either(name, "enable_target_info"));
+    to.target_info_excluded_dimensions =
+        settings_.texts(either(name, "target_info_excluded_dimensions"));
+    to.enable_instance_label =
+        settings_.has(processor_override(name, "enable_instance_label"))
+            ? settings_.boolean(processor_override(name, "enable_instance_label"))
+            : settings_.boolean(processor(name, "enable_instance_label"));
+    to.filter_policies = policies(either(name, "filter_policies"));
+    to.span_multiplier_key = settings_.text(either(name, "span_multiplier_key"));
+    to.duration_seconds_alias = settings_.boolean(processor(name, "duration_seconds_alias"));
+    to.semconv_aliases = settings_.boolean(processor(name, "semconv_aliases"));
+  }
+
+  void service_graphs() {
+    ServiceGraphs& to = to_.service_graphs;
+    const std::string name = "service_graphs";
+    to.wait_ns = not_negative(processor(name, "wait"));
+    // A limit that protects Tempo from itself: bytes are what counts unless it is set.
+    if (settings_.has(processor(name, "max_items"))) {
+      to.max_items = not_negative(processor(name, "max_items"));
+    }
+    to.dimensions = settings_.texts(either(name, "dimensions"));
+    to.peer_attributes = settings_.texts(either(name, "peer_attributes"));
+    to.database_name_attributes = settings_.texts(processor(name, "database_name_attributes"));
+    buckets(either(name, "histogram_buckets"), to.histogram_buckets);
+    to.enable_client_server_prefix = settings_.boolean(either(name, "enable_client_server_prefix"));
+    to.enable_messaging_system_latency_histogram =
+        settings_.boolean(either(name, "enable_messaging_system_latency_histogram"));
+    to.enable_virtual_node_label = settings_.boolean(either(name, "enable_virtual_node_label"));
+    to.filter_policies = policies(either(name, "filter_policies"));
+    to.span_multiplier_key = settings_.text(either(name, "span_multiplier_key"));
+  }
+
+  void host_info() {
+    to_.host_info.host_identifiers = settings_.texts(either("host_info", "host_identifiers"));
+    to_.host_info.metric_name = settings_.text(either("host_info", "metric_name"));
+  }
+
+  void intrinsic(bool& to, const std::string& name) {
+    to = settings_.boolean(processor("span_metrics", "intrinsic_dimensions." + name));
+    const std::string path = processor_override("span_metrics", "intrinsic_dimensions." + name);
+    if (settings_.has(path)) to = settings_.boolean(path);
+  }
+
+  void mappings(const std::string& path) {
+    for (size_t i = 0; settings_.has(fmt::format("{}[{}]", path, i)); ++i) {
+      const std::string one = fmt::format("{}[{}].", path, i);
+      to_.span_metrics.mappings.push_back({.name = settings_.text(one + "name"),
+                                           .source_labels = settings_.texts(one + "source_labels"),
+                                           .join = settings_.text(one + "join")});
+      if (to_.span_metrics.mappings.back().name.empty()) {
+        wrong(fmt::format("{}[{}]", path, i), "a mapping needs a name");
+      }
+    }
+  }
+
+  void buckets(const std::string& path, std::vector<double>& to) {
+    std::vector<double> set = settings_.numbers(path);
+    if (set.empty()) return;
+    std::ranges::sort(set);
+    const auto twice = std::ranges::unique(set);
+    set.erase(twice.begin(), twice.end());
+    to = std::move(set);
+  }
+
+  std::vector<FilterPolicy> policies(const std::string& path) {
+    std::vector<FilterPolicy> out;
+    for (size_t i = 0; settings_.has(fmt::format("{}[{}]", path, i)); ++i) {
+      const std::string one = fmt::format("{}[{}].", path, i);
+      FilterPolicy& to = out.emplace_back();
+      if (settings_.has(one + "include")) to.include = match(one + "include");
+      if (settings_.has(one + "include_any")) to.include_any = match(one + "include_any");
+      if (settings_.has(one + "exclude")) to.exclude = match(one + "exclude");
+    }
+    return out;
+  }
+
+  PolicyMatch match(const std::string& path) {
+    PolicyMatch to;
+    to.is_regex = settings_.text(path + ".match_type") == "regex";
+    for (size_t i = 0; settings_.has(fmt::format("{}.attributes[{}]", path, i)); ++i) {
+      const std::string one = fmt::format("{}.attributes[{}]", path, i);
+      const std::string key = settings_.text(one + ".key");
+      const bool is_intrinsic = key == "kind" || key == "name" || key == "status";
+      if (!is_intrinsic && !key.starts_with("span.") && !key.starts_with("resource.")) {
+        wrong(one + ".key", fmt::format("\"{}\": expected kind, name, status, span.<attribute> or "
+                                        "resource.<attribute>",
+                                        key));
+      }
+      const Setting* const value = settings_.find(one + ".value");
+      PolicyAttribute& attribute = to.attributes.emplace_back();
+      attribute.key = key;
+      if (value == nullptr) {
+        wrong(one, "a value is missing");
+      } else {
+        attribute.value = typed(value->value);
+      }
+      if (to.is_regex && !std::holds_alternative<std::string>(attribute.value)) {
+        wrong(one + ".value", "a regular expression must be a string; quote it");
+      }
+    }
+    return to;
+  }
+
+  static PolicyValue typed(const Value& value) {
+    if (const auto* boolean = std::get_if<bool>(&value)) return *boolean;
+    if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
+    if (const auto* real = std::get_if<double>(&value)) return *real;
+    const auto* text = std::get_if<std::string>(&value);
+    return text == nullptr ? std::string() : *text;
+  }
+
+  // -------------------------------------------------------------------------------- receivers
+
+  void receivers() {
+    std::set<std::string> names;
+    for (size_t i = 0;; ++i) {
+      const std::string path = fmt::format("metrics_generator.storage.remote_write[{}]", i);
+      if (!settings_.has(path)) return;
+      RemoteWrite& to = to_.remote_write.emplace_back();
+      receiver(path + ".", to);
+      to.name = settings_.text(path + ".name");
+      if (to.name.empty()) {
+        to.name = fmt::format("{:06x}", hash64(to.url) & 0xffffff);
+        if (!names.insert(to.name).second) names.insert(to.name += fmt::format("-{}", i));
+      } else if (!names.insert(to.name).second) {
+        wrong(path + ".name", fmt::format("\"{}\" is the name of another entry too", to.name));
+      }
+    }
+  }
+
+  void receiver(const std::string& path, RemoteWrite& to) {
+    to.url = settings_.text(path + "url");
+    if (!to.url.starts_with("http://") && !to.url.starts_with("https://")) {
+      wrong(path + "url", "required: an http:// or https:// URL");
+    }
+    to.remote_timeout_ns = positive(path + "remote_timeout");
+    to.headers = settings_.map(path + "headers");
+    to.send_exemplars = settings_.boolean(path + "send_exemplars");
+    to.send_native_histograms = settings_.boolean(path + "send_native_histograms");
+    to.follow_redirects = settings_.boolean(path + "follow_redirects");
+    to.enable_http2 = settings_.boolean(path + "enable_http2");
+    to.proxy_url = settings_.text(path + "proxy_url");
+    to.no_proxy = settings_.text(path + "no_proxy");
+    to.proxy_from_environment = settings_.boolean(path + "proxy_from_environment");
+    headers(path, to);
+    authorization(path, to);
+    tls(path + "tls_config.", to.tls);
+    queue(path + "queue_config.", to);
+    relabels(path, to);
+  }
+
+  void headers(const std::string& path, const RemoteWrite& to) {
+    constexpr auto kOurs = std::to_array<std::string_view>(
+        {"authorization", "host", "content-encoding", "content-length", "content-type",
+         "x-prometheus-remote-write-version", "user-agent", "connection", "keep-alive",
+         "proxy-authenticate", "proxy-authorization", "www-authenticate", "accept-encoding",
+         "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"});
+    for (const auto& [name, value] : to.headers) {
+      std::string lower = name;
+      for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+      if (std::ranges::find(kOurs, lower) != kOurs.end()) {
+        wrong(path + "headers", fmt::format("{} cannot be set here", name));
+      }
+      if ((name + value).find_first_of("\r\n") != std::string::npos) {
+        wrong(path + "headers", fmt::format("{} holds a line end", name));
+      }
+    }
+  }
+
+  void authorization(const std::string& path, RemoteWrite& to) {
+    int ways = 0;
+    for (const std::string_view way :
+         {"basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2", "sigv4",
+          "azuread", "google_iam"}) {
+      ways += settings_.has(fmt::format("{}{}", path, way)) ? 1 : 0;
+    }
+    if (ways > 1) {
+      wrong(path.substr(0, path.size() - 1),
+            "at most one of basic_auth, authorization, bearer_token, oauth2, "
+            "sigv4, azuread and google_iam");
+    }
+    to.username = secret(path + "basic_auth.username");
+    to.password = secret(path + "basic_auth.password");
+    const std::string credentials = secret(path + "authorization.credentials");
+    const std::string bearer = secret(path + "bearer_token");
+    if (!credentials.empty()) {
+      to.authorization = settings_.text(path + "authorization.type") + " " + credentials;
+    } else if (!bearer.empty()) {
+      to.authorization = "Bearer " + bearer;
+    }
+  }
+
+  // The key's own value or what is in the file that <key>_file names.
+  std::string secret(const std::string& path) {
+    const std::string file = settings_.text(path + "_file");
+    if (file.empty()) return settings_.text(path);
+    auto text = read_secret(file);
+    if (!text) {
+      wrong(path + "_file", fmt::format("{}: {}", file, text.error()));
+      return {};
+    }
+    return *std::move(text);
+  }
+
+  void tls(const std::string& path, ClientTls& to) {
+    to = {.ca = settings_.text(path + "ca"),
+          .ca_file = settings_.text(path + "ca_file"),
+          .cert = settings_.text(path + "cert"),
+          .cert_file = settings_.text(path + "cert_file"),
+          .key = settings_.text(path + "key"),
+          .key_file = settings_.text(path + "key_file"),
+          .server_name = settings_.text(path + "server_name"),
+          .insecure_skip_verify = settings_.boolean(path + "insecure_skip_verify"),
+          .min_version = settings_.text(path + "min_version"),
+          .max_version = settings_.text(path + "max_version")};
+  }
+
+  void queue(const std::string& path, RemoteWrite& to) {
+    to.max_shards = positive(path + "max_shards");
+    to.min_shards = positive(path + "min_shards");
+    to.max_samples_per_send = positive(path + "max_samples_per_send");
+    to.min_backoff_ns = positive(path + "min_backoff");
+    to.max_backoff_ns = positive(path + "max_backoff");
+    to.sample_age_limit_ns = not_negative(path + "sample_age_limit");
+    if (to.min_shards > to.max_shards) wrong(path + "min_shards", "more than max_shards");
+    if (to.min_backoff_ns > to.max_backoff_ns) wrong(path + "min_backoff", "more than max_backoff");
+    if (settings_.has(path + "retry_on_http_429")) {
+      to.retry_on_http_429 = settings_.boolean(path + "retry_on_http_429");
+    }
+  }
+
+  void relabels(const std::string& path, RemoteWrite& to) {
+    for (size_t i = 0; settings_.has(fmt::format("{}write_relabel_configs[{}]", path, i)); ++i) {
+      const std::string one = fmt::format("{}write_relabel_configs[{}].", path, i);
+      std::string action = settings_.text(one + "action");
+      to.relabels.push_back({.source_labels = settings_.texts(one + "source_labels"),
+                             .separator = settings_.text(one + "separator"),
+                             .regex = settings_.text(one + "regex"),
+                             .modulus = static_cast<uint64_t>(not_negative(one + "modulus")),
+                             .target_label = settings_.text(one + "target_label"),
+                             .replacement = settings_.text(one + "replacement"),
+                             .action = action.empty() ? "replace" : std::move(action)});
+    }
+  }
+
+  // ------------------------------------------------------------------------------------ paths
+
+  static std::string over(const std::string& key) { return fmt::format("{}.{}", kOverrides, key); }
+  static std::string processor(const std::string& name, const std::string& key) {
+    return fmt::format("{}.processor.{}.{}", kSection, name, key);
+  }
+  static std::string processor_override(const std::string& name, const std::string& key) {
+    return fmt::format("{}.processor.{}.{}", kOverrides, name, key);
+  }
+  // The override if it is set (a list of sections: if it has an element), else the processor's.
+  std::string either(const std::string& name, const std::string& key) const {
+    const std::string path = processor_override(name, key);
+    return settings_.has(path) || settings_.has(path + "[0]") ? path : processor(name, key);
+  }
+
+  int64_t not_negative(const std::string& path) {
+    const int64_t value = settings_.integer(path);
+    if (value < 0) wrong(path, "must not be negative");
+    return value;
+  }
+
+  int64_t positive(const std::string& path) {
+    const int64_t value = settings_.integer(path);
+    if (value <= 0) wrong(path, "must be greater than 0");
+    return value;
+  }
+
+  void wrong(std::string_view path, std::string_view what) {
+    problems_.push_back(problem_of(settings_, path, what));
+  }
+
+  const Settings& settings_;
+  Problems& problems_;
+  Generator to_;
+};
+
+}  // namespace
+
+Generator to_generator(const Settings& settings, Problems& problems) {
+  return Filler(settings, problems).run();
+}
+
+}  // namespace vivace::config

@@ -1,0 +1,345 @@
+// The thread `push`: libcurl's multi interface turns all transfers, queues say what is next. Waits
+// for sockets, for the end of a pause, or for somebody to wake it.
+#include "generator/remote_write.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <list>
+#include <mutex>
+#include <thread>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/workers.h"
+#include "generator/send_queue.h"
+#include "model/tenant.h"
+
+namespace vivace::generator {
+namespace {
+
+constexpr size_t kMessageBytesMax = 512;  // of an error's text
+constexpr int64_t kPollMsMax = 1000;
+
+using EasyHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+
+struct HeaderList {
+  ~HeaderList() { curl_slist_free_all(list); }
+  HeaderList() = default;
+  HeaderList(const HeaderList&) = delete;
+  HeaderList& operator=(const HeaderList&) = delete;
+  void add(const std::string& line) { list = curl_slist_append(list, line.c_str()); }
+  curl_slist* list = nullptr;
+};
+
+size_t take_answer(const char* bytes, size_t size, size_t count, void* to) {
+  auto& text = *static_cast<std::string*>(to);
+  text.append(bytes, std::min(size * count, kMessageBytesMax - text.size()));
+  return size * count;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return (x | 32) == (y | 32); });
+}
+
+long tls_version(const std::string& min, const std::string& max) {
+  long out = CURL_SSLVERSION_DEFAULT;
+  if (min == "TLS10") out = CURL_SSLVERSION_TLSv1_0;
+  if (min == "TLS11") out = CURL_SSLVERSION_TLSv1_1;
+  if (min == "TLS12") out = CURL_SSLVERSION_TLSv1_2;
+  if (min == "TLS13") out = CURL_SSLVERSION_TLSv1_3;
+  if (max == "TLS10") out |= CURL_SSLVERSION_MAX_TLSv1_0;
+  if (max == "TLS11") out |= CURL_SSLVERSION_MAX_TLSv1_1;
+  if (max == "TLS12") out |= CURL_SSLVERSION_MAX_TLSv1_2;
+  if (max == "TLS13") out |= CURL_SSLVERSION_MAX_TLSv1_3;
+  return out;
+}
+
+void set_blob(CURL* handle, CURLoption option, const std::string& text) {
+  if (text.empty()) return;
+  curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
+  curl_easy_setopt(handle, option, &blob);
+}
+
+void set_text(CURL* handle, CURLoption option, const std::string& text) {
+  if (!text.empty()) curl_easy_setopt(handle, option, text.c_str());
+}
+
+void set_tls(CURL* handle, const config::ClientTls& tls) {
+  set_text(handle, CURLOPT_CAINFO, tls.ca_file);
+  set_text(handle, CURLOPT_SSLCERT, tls.cert_file);
+  set_text(handle, CURLOPT_SSLKEY, tls.key_file);
+  set_blob(handle, CURLOPT_CAINFO_BLOB, tls.ca);
+  set_blob(handle, CURLOPT_SSLCERT_BLOB, tls.cert);
+  set_blob(handle, CURLOPT_SSLKEY_BLOB, tls.key);
+  if (tls.insecure_skip_verify) {
+    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  curl_easy_setopt(handle, CURLOPT_SSLVERSION, tls_version(tls.min_version, tls.max_version));
+}
+
+}  // namespace
+
+class RemoteWrite::Sender {
+ public:
+  Sender(std::vector<config::RemoteWrite> receivers, const RemoteWriteOptions& options,
+         const Clock& clock, Metrics& metrics)
+      : receivers_(std::move(receivers)), options_(options), clock_(clock), metrics_(metrics) {
+    static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
+    ASSERT(kReady == CURLE_OK);
+    multi_ = curl_multi_init();
+    ASSERT(multi_ != nullptr);
+    thread_ = std::thread([this] { run(); });
+  }
+
+  ~Sender() {
+    stop();
+    curl_multi_cleanup(multi_);
+  }
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+
+  void push(size_t receiver, const std::string& tenant, Round round) {
+    {
+      const std::lock_guard lock(mutex_);
+      inbox_.push_back({receiver, tenant, std::move(round)});
+    }
+    curl_multi_wakeup(multi_);
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    stop_by_ns_ = clock_.steady_ns() + options_.flush_deadline_ns;
+    curl_multi_wakeup(multi_);
+    thread_.join();
+  }
+
+ private:
+  struct Arrival {
+    size_t receiver;
+    std::string tenant;
+    Round round;
+  };
+  struct Line {  // of a tenant to a receiver
+    Line(const config::RemoteWrite& r, std::string t, SendQueue q)
+        : receiver(r), tenant(std::move(t)), queue(std::move(q)) {}
+    const config::RemoteWrite& receiver;
+    const std::string tenant;
+    SendQueue queue;
+  };
+  struct Transfer {
+    Line* line = nullptr;
+    uint64_t id = 0;
+    EasyHandle handle{nullptr, curl_easy_cleanup};
+    HeaderList headers;
+    std::string answer;
+    int64_t began_ns = 0;
+  };
+
+  void run() {
+    name_thread("push");
+    while (true) {
+      const bool stopping = stop_by_ns_ > 0;
+      take_arrivals();
+      start_what_may_start();
+      int running = 0;
+      curl_multi_perform(multi_, &running);
+      finish_transfers();
+      const int64_t now_ns = clock_.steady_ns();
+      if (stopping && (is_idle() || now_ns >= stop_by_ns_)) break;
+      curl_multi_poll(multi_, nullptr, 0, wait_ms(now_ns), nullptr);
+    }
+    for (Transfer& transfer : transfers_) {
+      curl_multi_remove_handle(multi_, transfer.handle.get());
+    }
+    transfers_.clear();
+    for (auto& [name, line] : lines_) line.queue.give_up();
+  }
+
+  bool is_idle() {
+    const std::lock_guard lock(mutex_);
+    return inbox_.empty() && std::ranges::all_of(lines_, [](const auto& entry) {
+             return entry.second.queue.is_empty();
+           });
+  }
+
+  int wait_ms(int64_t now_ns) const {
+    int64_t until_ns = stop_by_ns_ > 0 ? stop_by_ns_.load() : std::numeric_limits<int64_t>::max();
+    for (const auto& [name, line] : lines_) until_ns = std::min(until_ns, line.queue.ready_ns());
+    const int64_t ms = (until_ns - now_ns) / 1'000'000 + 1;
+    return static_cast<int>(std::clamp<int64_t>(ms, 0, kPollMsMax));
+  }
+
+  void take_arrivals() {
+    std::vector<Arrival> arrived;
+    {
+      const std::lock_guard lock(mutex_);
+      arrived.swap(inbox_);
+    }
+    for (Arrival& one : arrived) {
+      line_of(one.receiver, one.tenant).queue.push(std::move(one.round), clock_.steady_ns());
+    }
+  }
+
+  Line& line_of(size_t receiver, const std::string& tenant) {
+    const auto key = std::make_pair(receiver, tenant);
+    const auto found = lines_.find(key);
+    if (found != lines_.end()) return found->second;
+    const config::RemoteWrite& to = receivers_[receiver];
+    const SendOptions options{.name = to.name,
+                              .bytes_max = options_.bytes_max,
+                              .min_shards = to.min_shards,
+                              .max_shards = to.max_shards,
+                              .min_backoff_ns = to.min_backoff_ns,
+                              .max_backoff_ns = to.max_backoff_ns,
+                              .retry_on_http_429 = to.retry_on_http_429,
+                              .sample_age_limit_ns = to.sample_age_limit_ns};
+    const Labels labels{{"tenant", tenant}, {"remote_name", to.name}, {"url", to.url}};
+    return lines_.try_emplace(key, to, tenant, SendQueue(options, metrics_, labels)).first->second;
+  }
+
+  void start_what_may_start() {
+    for (auto& [name, line] : lines_) {
+      while (const auto request = line.queue.next(clock_.steady_ns(), clock_.unix_ns())) {
+        start(line, *request);
+      }
+    }
+  }
+
+  void start(Line& line, const SendQueue::Request& request) {
+    Transfer& transfer = transfers_.emplace_back();
+    transfer.line = &line;
+    transfer.id = request.id;
+    transfer.began_ns = clock_.steady_ns();
+    transfer.handle.reset(curl_easy_init());
+    ASSERT(transfer.handle != nullptr);
+    CURL* const handle = transfer.handle.get();
+    const config::RemoteWrite& to = line.receiver;
+    add_headers(transfer, request);
+    curl_easy_setopt(handle, CURLOPT_URL, to.url.c_str());
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_POST, 1L);
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body->packed.data());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body->packed.size()));
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, transfer.headers.list);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, options_.user_agent.c_str());
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer.answer);
+    curl_easy_setopt(handle, CURLOPT_PRIVATE, &transfer);
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS,
+                     static_cast<long>(std::max<int64_t>(1, to.remote_timeout_ns / 1'000'000)));
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (to.follow_redirects) {
+      curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+      curl_easy_setopt(handle, CURLOPT_POSTREDIR, static_cast<long>(CURL_REDIR_POST_ALL));
+      curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 10L);
+    }
+    curl_easy_setopt(
+        handle, CURLOPT_HTTP_VERSION,
+        static_cast<long>(to.enable_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    if (!to.username.empty() || !to.password.empty()) {
+      curl_easy_setopt(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+      curl_easy_setopt(handle, CURLOPT_USERNAME, to.username.c_str());
+      curl_easy_setopt(handle, CURLOPT_PASSWORD, to.password.c_str());
+    }
+    set_proxy(handle, to);
+    set_tls(handle, to.tls);
+    ASSERT(curl_multi_add_handle(multi_, handle) == CURLM_OK);
+  }
+
+  static void set_proxy(CURL* handle, const config::RemoteWrite& to) {
+    if (!to.proxy_url.empty()) {
+      curl_easy_setopt(handle, CURLOPT_PROXY, to.proxy_url.c_str());
+      set_text(handle, CURLOPT_NOPROXY, to.no_proxy);
+    } else if (!to.proxy_from_environment) {
+      curl_easy_setopt(handle, CURLOPT_PROXY, "");  // not what the environment says
+    }
+  }
+
+  void add_headers(Transfer& transfer, const SendQueue::Request& request) {
+    const Line& line = *transfer.line;
+    std::map<std::string, std::string> headers = line.receiver.headers;
+    for (const auto& [name, value] : options_.tenant_headers) {
+      std::erase_if(headers, [&](const auto& h) { return same_name(h.first, name); });
+      headers[name] = value;
+    }
+    const bool has_tenant = std::ranges::any_of(
+        headers, [](const auto& h) { return same_name(h.first, "x-scope-orgid"); });
+    if (options_.add_org_id_header && !has_tenant && line.tenant != kSingleTenant) {
+      headers["X-Scope-OrgID"] = line.tenant;
+    }
+    headers["Content-Encoding"] = "snappy";
+    headers["Content-Type"] = "application/x-protobuf";
+    headers["X-Prometheus-Remote-Write-Version"] = "0.1.0";
+    if (!line.receiver.authorization.empty()) {
+      headers["Authorization"] = line.receiver.authorization;
+    }
+    if (request.body->attempts > 0) {
+      headers["Retry-Attempt"] = fmt::format("{}", request.body->attempts);
+    }
+    for (const auto& [name, value] : headers) transfer.headers.add(name + ": " + value);
+    transfer.headers.add("Expect:");  // do not ask first
+  }
+
+  void finish_transfers() {
+    int left = 0;
+    while (CURLMsg* const message = curl_multi_info_read(multi_, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      finish(message->easy_handle, message->data.result);
+    }
+  }
+
+  void finish(CURL* handle, CURLcode result) {
+    Transfer* transfer = nullptr;
+    curl_easy_getinfo(handle, CURLINFO_PRIVATE, &transfer);
+    SendAnswer answer;
+    answer.seconds = static_cast<double>(clock_.steady_ns() - transfer->began_ns) / 1e9;
+    if (result == CURLE_OK) {
+      long status = 0;
+      curl_off_t retry_after_s = 0;
+      curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+      curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &retry_after_s);
+      answer.status = static_cast<int>(status);
+      answer.retry_after_ns = std::min<int64_t>(retry_after_s, 600) * 1'000'000'000;
+      answer.message = std::move(transfer->answer);
+    } else {
+      answer.message = curl_easy_strerror(result);
+    }
+    curl_multi_remove_handle(multi_, handle);
+    transfer->line->queue.answered(transfer->id, answer, clock_.steady_ns());
+    std::erase_if(transfers_, [transfer](const Transfer& t) { return &t == transfer; });
+  }
+
+  const std::vector<config::RemoteWrite> receivers_;
+  const RemoteWriteOptions options_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  CURLM* multi_ = nullptr;
+  std::mutex mutex_;            // guards the next
+  std::vector<Arrival> inbox_;  // bounded by the pace of collections
+  std::atomic<int64_t> stop_by_ns_{0};
+
+  // The thread's.
+  std::map<std::pair<size_t, std::string>, Line> lines_;
+  std::list<Transfer> transfers_;  // nodes do not move
+
+  std::thread thread_;
+};
+
+RemoteWrite::RemoteWrite(const std::vector<config::RemoteWrite>& receivers,
+                         const RemoteWriteOptions& options, const Clock& clock, Metrics& metrics)
+    : sender_(std::make_unique<Sender>(receivers, options, clock, metrics)) {}
+
+RemoteWrite::~RemoteWrite() = default;
+
+void RemoteWrite::push(size_t receiver, const std::string& tenant, Round round) {
+  sender_->push(receiver, tenant, std::move(round));
+}
+
+void RemoteWrite::stop() { sender_->stop(); }
+
+}  // namespace vivace::generator

@@ -1,0 +1,46 @@
+// Remote write 1.0: takes rounds of series and brings each to every receiver, from one thread that
+// serves all tenants and receivers at once through libcurl. A queue for each (tenant, receiver)
+// decides what is sent when (send_queue.h).
+//
+// `push` is called by the generator's thread and never waits. Memory is bounded by the queues.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "config/generator.h"
+#include "generator/round_writer.h"
+
+namespace vivace::generator {
+
+struct RemoteWriteOptions {
+  std::string user_agent;        // "Vivace/1.2.3"
+  int64_t bytes_max = 16 << 20;  // of a queue
+  int64_t flush_deadline_ns = 5'000'000'000;
+  bool add_org_id_header = true;
+  std::map<std::string, std::string> tenant_headers;  // win over the receiver's
+};
+
+class RemoteWrite {
+ public:
+  RemoteWrite(const std::vector<config::RemoteWrite>& receivers, const RemoteWriteOptions& options,
+              const Clock& clock, Metrics& metrics);
+  ~RemoteWrite();  // stops
+
+  // For the receiver of this ordinal.
+  void push(size_t receiver, const std::string& tenant, Round round);
+  // Sends what waits, until the deadline at most, then ends the thread. Idempotent.
+  void stop();
+
+ private:
+  class Sender;
+  std::unique_ptr<Sender> sender_;
+};
+
+}  // namespace vivace::generator

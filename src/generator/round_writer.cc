@@ -1,0 +1,139 @@
+// WriteRequest { 1: TimeSeries { 1: Label, 2: Sample, 3: Exemplar } }; Sample { 1: value, 2: ms };
+// Exemplar { 1: Label, 2: value, 3: ms }. Sizes are known before anything is written, labels are
+// copied as they are kept.
+#include "generator/round_writer.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "wire/compression.h"
+#include "wire/protobuf_writer.h"
+
+namespace vivace::generator {
+namespace {
+
+constexpr int64_t kMinuteMs = 60'000;
+constexpr size_t kBodyBytesMax = 64 << 20;
+
+// A Sample field of a TimeSeries.
+void write_sample(std::string& out, double value, int64_t time_ms) {
+  const auto time = static_cast<uint64_t>(time_ms);
+  out.clear();
+  append_key(out, 2, Wire::bytes);
+  append_varint(out, 1 + 8 + 1 + varint_size(time));
+  append_double(out, 1, value);
+  append_uint(out, 2, time);
+}
+
+std::string_view without_zeros(std::string_view hex) {
+  return hex.substr(std::min(hex.find_first_not_of('0'), hex.size() - 1));
+}
+
+}  // namespace
+
+RoundWriter::RoundWriter(const RoundOptions& options, int64_t time_ms)
+    : options_(options), time_ms_(time_ms), zero_ms_(time_ms - time_ms % kMinuteMs - 1000) {
+  write_sample(zero_, 0, zero_ms_);
+}
+
+void RoundWriter::add(const Point& point) {
+  const SeriesLabels* labels = point.labels;
+  Point to = point;
+  if (options_.relabeling != nullptr) {
+    if (!relabel(point)) return;
+    labels = &relabeled_;
+    to.name = {};
+    to.bound = {};
+  }
+  if (point.begins_at_zero && zero_ms_ > point.known_until_ms) {
+    to.exemplar = nullptr;
+    append_series(zeros_.raw, *labels, to, zero_);
+    if (++zeros_.samples >= options_.samples_max) close(zeros_, round_.zeros, zero_ms_);
+  }
+  to.exemplar = options_.exemplars ? point.exemplar : nullptr;
+  write_sample(sample_, point.value, time_ms_);
+  append_series(values_.raw, *labels, to, sample_);
+  if (to.exemplar != nullptr) ++values_.exemplars;
+  if (++values_.samples >= options_.samples_max) close(values_, round_.values, time_ms_);
+}
+
+void RoundWriter::append_series(std::string& out, const SeriesLabels& labels, const Point& point,
+                                std::string_view sample) {
+  exemplar_.clear();
+  if (point.exemplar != nullptr) {
+    const std::string hex = to_hex(point.exemplar->trace.view());
+    std::string body = label_field(options_.exemplar_label, without_zeros(hex));
+    append_double(body, 2, point.exemplar->value);
+    append_uint(body, 3, static_cast<uint64_t>(time_ms_));
+    append_bytes(exemplar_, 3, body);
+  }
+  const std::string_view bytes = labels.bytes;
+  append_key(out, 1, Wire::bytes);
+  append_varint(out, bytes.size() + point.name.size() + point.bound.size() + sample.size() +
+                         exemplar_.size());
+  out += bytes.substr(0, labels.name_at);
+  out += point.name;
+  out += bytes.substr(labels.name_at, labels.le_at - labels.name_at);
+  out += point.bound;
+  out += bytes.substr(labels.le_at);
+  out += sample;
+  out += exemplar_;
+}
+
+// False when the series is not for this receiver.
+bool RoundWriter::relabel(const Point& point) {
+  const std::string_view bytes = point.labels->bytes;
+  std::string fields(point.name);
+  fields += point.bound;
+  fields += bytes;
+  std::vector<Label> labels = decode_labels(fields);
+  if (!options_.relabeling->apply(labels)) return false;
+  relabeled_ = encode_labels(labels);
+  return true;
+}
+
+void RoundWriter::close(Open& open, std::vector<WriteBody>& to, int64_t time_ms) {
+  to.push_back({.packed = pack_snappy_block(open.raw),
+                .samples = open.samples,
+                .exemplars = open.exemplars,
+                .time_ms = time_ms,
+                .is_zeros = &open == &zeros_});
+  open.raw.clear();
+  open.samples = 0;
+  open.exemplars = 0;
+}
+
+Round RoundWriter::finish() {
+  if (zeros_.samples > 0) close(zeros_, round_.zeros, zero_ms_);
+  if (values_.samples > 0) close(values_, round_.values, time_ms_);
+  return std::move(round_);
+}
+
+std::pair<WriteBody, WriteBody> split_body(const WriteBody& body) {
+  const auto raw = unpack(ContentEncoding::snappy_block, body.packed, kBodyBytesMax);
+  ASSERT(raw.has_value());  // our own
+  std::pair<WriteBody, WriteBody> out;
+  std::string halves[2];
+  uint32_t series = 0;
+  ProtoReader in(*raw);
+  while (in.next()) {
+    const std::string_view one = in.bytes();
+    const bool is_second = series++ >= body.samples / 2;
+    append_bytes(halves[is_second ? 1 : 0], 1, one);
+    WriteBody& to = is_second ? out.second : out.first;
+    ++to.samples;
+    ProtoReader fields(one);
+    while (fields.next()) {
+      if (fields.key() == proto_key(3, Wire::bytes)) ++to.exemplars;
+      fields.skip();
+    }
+  }
+  for (WriteBody* half : {&out.first, &out.second}) {
+    half->packed = pack_snappy_block(halves[half == &out.first ? 0 : 1]);
+    half->time_ms = body.time_ms;
+    half->is_zeros = body.is_zeros;
+  }
+  return out;
+}
+
+}  // namespace vivace::generator

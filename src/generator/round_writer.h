@@ -1,0 +1,95 @@
+// One collection on its way to one receiver: series are written one behind the other into bodies of
+// remote write 1.0 (WriteRequest, snappy), at most so many samples each.
+//
+//   zeros:   a sample of 0 for each series that begins, just before the minute began
+//   values:  a sample for each series, all of one time
+//
+// Zeros travel in requests of their own, ahead of the values: when the receiver knows the series
+// from before a restart it refuses them, and nothing else is lost.
+//
+// The generator's thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/label_set.h"
+#include "generator/relabel.h"
+#include "model/ids.h"
+
+namespace vivace::generator {
+
+struct Exemplar {
+  TraceId trace;
+  double value = 0;
+};
+
+// One series at the moment of collection.
+struct Point {
+  const SeriesLabels* labels = nullptr;
+  std::string_view name = {};   // label field of __name__
+  std::string_view bound = {};  // of le, or empty
+  double value = 0;
+  const Exemplar* exemplar = nullptr;
+  bool begins_at_zero = false;
+  int64_t known_until_ms = 0;  // the receiver has samples of this series up to here
+};
+
+struct WriteBody {
+  std::string packed;
+  uint32_t samples = 0;
+  uint32_t exemplars = 0;
+  int64_t time_ms = 0;
+  bool is_zeros = false;
+  uint32_t attempts = 0;  // so far
+};
+
+struct Round {
+  std::vector<WriteBody> zeros;
+  std::vector<WriteBody> values;
+};
+
+struct RoundOptions {
+  size_t samples_max = 2000;  // of a body
+  bool exemplars = false;
+  std::string exemplar_label = "traceID";
+  const Relabeling* relabeling = nullptr;  // or null
+};
+
+class RoundWriter {
+ public:
+  RoundWriter(const RoundOptions& options, int64_t time_ms);
+
+  void add(const Point& point);
+  int64_t time_ms() const { return time_ms_; }
+  Round finish();
+
+ private:
+  struct Open {
+    std::string raw;
+    uint32_t samples = 0;
+    uint32_t exemplars = 0;
+  };
+  void append_series(std::string& out, const SeriesLabels& labels, const Point& point,
+                     std::string_view sample);
+  bool relabel(const Point& point);
+  void close(Open& open, std::vector<WriteBody>& to, int64_t time_ms);
+
+  const RoundOptions& options_;
+  const int64_t time_ms_;
+  const int64_t zero_ms_;
+  std::string sample_;  // scratch
+  std::string zero_;    // the sample of 0
+  std::string exemplar_;
+  SeriesLabels relabeled_;
+  Open values_;
+  Open zeros_;
+  Round round_;
+};
+
+// The two halves of a body by series; the first is empty when there is only one.
+std::pair<WriteBody, WriteBody> split_body(const WriteBody& body);
+
+}  // namespace vivace::generator

@@ -1,0 +1,238 @@
+// The rules of the header, one function each.
+#include "generator/send_queue.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/log.h"
+
+namespace vivace::generator {
+namespace {
+
+constexpr int kSplitsMax = 64;  // of a stage: one bad series of 2,000 takes eleven
+
+}  // namespace
+
+SendMetrics::SendMetrics(Metrics& metrics, const Labels& labels)
+    : samples(metrics.counter("prometheus_remote_storage_samples_total", "Samples that were sent.",
+                              labels)),
+      samples_failed(metrics.counter("prometheus_remote_storage_samples_failed_total",
+                                     "Samples that the receiver refused.", labels)),
+      samples_retried(metrics.counter("prometheus_remote_storage_samples_retried_total",
+                                      "Samples that were sent again.", labels)),
+      samples_dropped(metrics.counter("prometheus_remote_storage_samples_dropped_total",
+                                      "Samples that were not sent: too old, or no room.", labels)),
+      exemplars(metrics.counter("prometheus_remote_storage_exemplars_total",
+                                "Exemplars that were sent.", labels)),
+      exemplars_failed(metrics.counter("prometheus_remote_storage_exemplars_failed_total",
+                                       "Exemplars that the receiver refused.", labels)),
+      bytes(metrics.counter("prometheus_remote_storage_bytes_total",
+                            "Bytes of bodies that were sent, compressed.", labels)),
+      pending(metrics.gauge("prometheus_remote_storage_samples_pending",
+                            "Samples that wait or are on their way.", labels)),
+      pending_bytes(metrics.gauge("vivace_remote_write_pending_bytes",
+                                  "Compressed bodies that wait.", labels)),
+      shards(metrics.gauge("prometheus_remote_storage_shards", "Requests on their way.", labels)),
+      shards_max(metrics.gauge("prometheus_remote_storage_shards_max",
+                               "Most requests that may be on their way.", labels)),
+      shards_min(metrics.gauge("prometheus_remote_storage_shards_min",
+                               "Requests at once while nothing else waits.", labels)),
+      shards_desired(metrics.gauge("prometheus_remote_storage_shards_desired",
+                                   "Requests at once that the queue asks for.", labels)),
+      highest_s(metrics.gauge("prometheus_remote_storage_highest_timestamp_in_seconds",
+                              "Newest sample that was made.", labels)),
+      highest_sent_s(metrics.gauge("prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
+                                   "Newest sample that arrived.", labels)),
+      is_up(metrics.gauge("vivace_remote_write_up", "Whether the last answer was a good one.",
+                          labels)),
+      batch_seconds(metrics.histogram("prometheus_remote_storage_sent_batch_duration_seconds",
+                                      "Time from a request to its answer.",
+                                      {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25, 60},
+                                      labels)) {}
+
+SendQueue::SendQueue(const SendOptions& options, Metrics& metrics, const Labels& labels)
+    : options_(options), metrics_(metrics, labels) {
+  metrics_.shards_max.Set(static_cast<double>(options_.max_shards));
+  metrics_.shards_min.Set(static_cast<double>(options_.min_shards));
+  metrics_.is_up.Set(1);
+}
+
+void SendQueue::push(Round round, int64_t /*now_ns*/) {
+  if (!round.values.empty()) {
+    metrics_.highest_s.Set(static_cast<double>(round.values.front().time_ms) / 1e3);
+  }
+  add_stage(std::move(round.zeros));
+  add_stage(std::move(round.values));
+  make_room();
+  update();
+}
+
+void SendQueue::add_stage(std::vector<WriteBody> bodies) {
+  if (bodies.empty()) return;
+  Stage& stage = stages_.emplace_back();
+  stage.splits_left = kSplitsMax;
+  for (WriteBody& body : bodies) {
+    bytes_ += static_cast<int64_t>(body.packed.size());
+    samples_ += body.samples;
+    stage.waiting.push_back(std::move(body));
+  }
+}
+
+void SendQueue::drop(const WriteBody& body, Counter& counter) {
+  samples_ -= body.samples;
+  counter.Increment(body.samples);
+}
+
+// The oldest first; what is on its way stays.
+void SendQueue::make_room() {
+  for (Stage& stage : stages_) {
+    while (bytes_ > options_.bytes_max && !stage.waiting.empty() && stages_.size() > 1) {
+      bytes_ -= static_cast<int64_t>(stage.waiting.front().packed.size());
+      drop(stage.waiting.front(), metrics_.samples_dropped);
+      stage.waiting.pop_front();
+    }
+    if (bytes_ <= options_.bytes_max) break;
+  }
+  std::erase_if(stages_, [this](const Stage& stage) {
+    return stage.waiting.empty() && (&stage != &stages_.front() || in_flight_.empty());
+  });
+}
+
+void SendQueue::end_stages() {
+  while (!stages_.empty() && stages_.front().waiting.empty() && in_flight_.empty()) {
+    stages_.pop_front();
+  }
+}
+
+// A queue that is behind may use more requests at once.
+int64_t SendQueue::shards() const {
+  if (!up_) return 1;  // a probe
+  const auto behind = static_cast<int64_t>(stages_.size() / 2);
+  return std::clamp(options_.min_shards << std::min<int64_t>(behind, 16), options_.min_shards,
+                    std::max(options_.min_shards, options_.max_shards));
+}
+
+std::optional<SendQueue::Request> SendQueue::next(int64_t now_ns, int64_t unix_ns) {
+  if (now_ns < pause_until_ns_) return std::nullopt;
+  while (true) {
+    end_stages();
+    if (stages_.empty() || stages_.front().waiting.empty() ||
+        static_cast<int64_t>(in_flight_.size()) >= shards()) {
+      return std::nullopt;
+    }
+    WriteBody body = std::move(stages_.front().waiting.front());
+    stages_.front().waiting.pop_front();
+    bytes_ -= static_cast<int64_t>(body.packed.size());
+    const int64_t age_ns = unix_ns - body.time_ms * 1'000'000;
+    if (options_.sample_age_limit_ns > 0 && age_ns > options_.sample_age_limit_ns) {
+      drop(body, metrics_.samples_dropped);
+      continue;
+    }
+    const uint64_t id = next_id_++;
+    const auto at = in_flight_.emplace(id, std::move(body)).first;
+    update();
+    return Request{id, &at->second};
+  }
+}
+
+void SendQueue::answered(uint64_t id, const SendAnswer& answer, int64_t now_ns) {
+  const auto found = in_flight_.find(id);
+  ASSERT(found != in_flight_.end());
+  WriteBody body = std::move(found->second);
+  in_flight_.erase(found);
+  metrics_.batch_seconds.Observe(answer.seconds);
+  if (answer.status / 100 == 2) {
+    samples_ -= body.samples;
+    metrics_.samples.Increment(body.samples);
+    metrics_.exemplars.Increment(body.exemplars);
+    metrics_.bytes.Increment(static_cast<double>(body.packed.size()));
+    if (!body.is_zeros) {
+      metrics_.highest_sent_s.Set(static_cast<double>(body.time_ms) / 1e3);
+      refusing_ = false;
+    }
+    backoff_ns_ = 0;
+    tell(true, answer);
+  } else if (answer.status == 0 || answer.status / 100 == 5 ||
+             (answer.status == 429 && options_.retry_on_http_429)) {
+    retry(std::move(body), answer, now_ns);
+  } else {
+    backoff_ns_ = 0;
+    refused(std::move(body), answer);
+  }
+  end_stages();
+  update();
+}
+
+void SendQueue::retry(WriteBody body, const SendAnswer& answer, int64_t now_ns) {
+  tell(false, answer);
+  ++body.attempts;
+  metrics_.samples_retried.Increment(body.samples);
+  backoff_ns_ = std::clamp(backoff_ns_ * 2, options_.min_backoff_ns, options_.max_backoff_ns);
+  pause_until_ns_ = std::max(
+      pause_until_ns_, now_ns + (answer.retry_after_ns > 0 ? answer.retry_after_ns : backoff_ns_));
+  bytes_ += static_cast<int64_t>(body.packed.size());
+  stages_.front().waiting.push_front(std::move(body));
+  make_room();
+}
+
+// One bad series must not cost the others that it travels with.
+void SendQueue::refused(WriteBody body, const SendAnswer& answer) {
+  Stage& stage = stages_.front();
+  const bool may_be_one = answer.status == 400 || answer.status == 413;
+  if (may_be_one && body.samples > 1 && stage.splits_left > 0) {
+    --stage.splits_left;
+    auto [first, second] = split_body(body);
+    for (WriteBody* half : {&second, &first}) {
+      bytes_ += static_cast<int64_t>(half->packed.size());
+      stage.waiting.push_front(std::move(*half));
+    }
+    return;
+  }
+  drop(body, body.is_zeros ? metrics_.samples_dropped : metrics_.samples_failed);
+  if (body.is_zeros) return;  // the receiver knew the series already
+  metrics_.exemplars_failed.Increment(body.exemplars);
+  metrics_.is_up.Set(0);
+  if (std::exchange(refusing_, true)) return;
+  log::error("remote write: samples refused", {{"remote_name", options_.name},
+                                               {"status", answer.status},
+                                               {"samples", body.samples},
+                                               {"err", answer.message}});
+}
+
+void SendQueue::tell(bool up, const SendAnswer& answer) {
+  metrics_.is_up.Set(up ? 1 : 0);
+  if (std::exchange(up_, up) == up) return;
+  if (up) {
+    log::info("remote write: the receiver answers again",
+              {{"remote_name", options_.name}, {"pending_samples", samples_}});
+  } else {
+    log::warn("remote write: failing, will be retried",
+              {{"remote_name", options_.name}, {"status", answer.status}, {"err", answer.message}});
+  }
+}
+
+int64_t SendQueue::ready_ns() const {
+  constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+  if (stages_.empty() || stages_.front().waiting.empty()) return kNever;
+  return static_cast<int64_t>(in_flight_.size()) < shards() ? pause_until_ns_ : kNever;
+}
+
+void SendQueue::give_up() {
+  for (const Stage& stage : stages_) {
+    for (const WriteBody& body : stage.waiting) drop(body, metrics_.samples_dropped);
+  }
+  for (const auto& [id, body] : in_flight_) drop(body, metrics_.samples_dropped);
+  stages_.clear();
+  in_flight_.clear();
+  bytes_ = 0;
+  update();
+}
+
+void SendQueue::update() {
+  metrics_.pending.Set(static_cast<double>(samples_));
+  metrics_.pending_bytes.Set(static_cast<double>(bytes_));
+  metrics_.shards.Set(static_cast<double>(in_flight_.size()));
+  metrics_.shards_desired.Set(static_cast<double>(shards()));
+}
+
+}  // namespace vivace::generator

@@ -1,0 +1,118 @@
+// What waits to be sent to one receiver for one tenant, and what is done about its answers. No
+// threads and no sockets in here: whoever drives it asks for requests and tells their answers.
+//
+//   round 7: zeros | values | round 8: zeros | values ...        a *stage* each
+//
+// Bodies of one stage hold different series and may travel at once; a stage begins when the one
+// before it is over, so that the samples of a series never overtake each other.
+//
+//   2xx                        done
+//   no answer, 5xx, 429        again, after a pause that doubles (or as Retry-After says), for ever
+//   400, 413 with many series  halves, down to the one series that is refused, within a budget
+//   other                      dropped and counted
+//
+// When more bytes wait than may, the oldest rounds go first: counters are cumulative, so that what
+// comes later makes up for them. One thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "generator/round_writer.h"
+
+namespace vivace::generator {
+
+struct SendOptions {
+  std::string name;  // of the receiver; for logs
+  int64_t bytes_max = 16 << 20;
+  int64_t min_shards = 1;  // requests at once; more when rounds wait
+  int64_t max_shards = 50;
+  int64_t min_backoff_ns = 30'000'000;
+  int64_t max_backoff_ns = 5'000'000'000;
+  bool retry_on_http_429 = true;
+  int64_t sample_age_limit_ns = 0;  // 0: none
+};
+
+struct SendMetrics {
+  SendMetrics(Metrics& metrics, const Labels& labels);
+  Counter& samples;
+  Counter& samples_failed;
+  Counter& samples_retried;
+  Counter& samples_dropped;  // for want of room or by age
+  Counter& exemplars;
+  Counter& exemplars_failed;
+  Counter& bytes;
+  Gauge& pending;
+  Gauge& pending_bytes;
+  Gauge& shards;
+  Gauge& shards_max;
+  Gauge& shards_min;
+  Gauge& shards_desired;
+  Gauge& highest_s;       // newest sample that was made
+  Gauge& highest_sent_s;  // newest sample that arrived
+  Gauge& is_up;           // whether the last answer was a good one
+  Histogram& batch_seconds;
+};
+
+struct SendAnswer {
+  int status = 0;  // 0: there was no answer
+  int64_t retry_after_ns = 0;
+  std::string message;
+  double seconds = 0;
+};
+
+class SendQueue {
+ public:
+  SendQueue(const SendOptions& options, Metrics& metrics, const Labels& labels);
+
+  void push(Round round, int64_t now_ns);
+
+  struct Request {
+    uint64_t id = 0;
+    const WriteBody* body = nullptr;  // until its answer is told
+  };
+  // `now_ns` is a steady clock's, `unix_ns` the calendar's.
+  std::optional<Request> next(int64_t now_ns, int64_t unix_ns);
+  void answered(uint64_t id, const SendAnswer& answer, int64_t now_ns);
+
+  // When `next` may have something, by the steady clock; INT64_MAX: only after an answer or a push.
+  int64_t ready_ns() const;
+  bool is_empty() const { return stages_.empty(); }
+  // What waits is dropped and counted.
+  void give_up();
+
+ private:
+  struct Stage {
+    std::deque<WriteBody> waiting;
+    int splits_left = 0;
+  };
+
+  void add_stage(std::vector<WriteBody> bodies);
+  void drop(const WriteBody& body, Counter& counter);
+  void make_room();
+  void end_stages();
+  void refused(WriteBody body, const SendAnswer& answer);
+  void retry(WriteBody body, const SendAnswer& answer, int64_t now_ns);
+  void tell(bool up, const SendAnswer& answer);
+  void update();
+  int64_t shards() const;
+
+  const SendOptions options_;
+  SendMetrics metrics_;
+  std::deque<Stage> stages_;                 // the first is being sent
+  std::map<uint64_t, WriteBody> in_flight_;  // of the first stage
+  uint64_t next_id_ = 1;
+  int64_t pause_until_ns_ = 0;
+  int64_t backoff_ns_ = 0;
+  int64_t bytes_ = 0;    // that wait
+  int64_t samples_ = 0;  // that wait or are on their way
+  bool up_ = true;
+  bool refusing_ = false;
+};
+
+}  // namespace vivace::generator

@@ -1,0 +1,199 @@
+// Series with the same set of labels, kept in one row: a span-metrics row is the counter of calls,
+// the counter of bytes and the histogram of latencies of one (service, span name, kind, ...).
+//
+//   key (a hash of what the labels are made from)  ->  row  ->  values
+//
+// A known key costs one look-up in a table of 64-bit keys (none if it is the last one again), no
+// allocation and no comparison of texts. Keys are mixed from seeded hashes of the texts; several
+// keys may lead to one row, since values of different types can have one text.
+//
+// Active series are bounded for all tables of a tenant (Registry). Past that bound increments go to
+// one row whose only label is metric_overflow="true". Rows that nothing updates for `stale_ms` go.
+//
+// The generator's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/hash.h"
+#include "generator/label_set.h"
+#include "generator/round_writer.h"
+#include "model/ids.h"
+
+namespace vivace::generator {
+
+struct RegistryOptions {
+  std::vector<Label> labels;  // of every series; they win over labels of the same name
+  LabelLimits limits;
+  int64_t series_max = 0;
+  int64_t stale_ms = 900'000;
+  bool exemplars = false;  // whether anybody wants them
+};
+
+// What the tables of one tenant share.
+struct Registry {
+  struct KeyHash {
+    using is_avalanching = void;
+    size_t operator()(const Hash128& key) const { return key.low; }
+  };
+
+  RegistryOptions options;
+  int64_t active_series = 0;
+  uint64_t added = 0;    // series
+  uint64_t removed = 0;  // likewise
+  uint64_t limited = 0;  // label sets that found no room, each time they came
+  // When rows that are gone were last sent, by table and labels: a series that comes back must not
+  // begin with a zero that is older than that.
+  boost::unordered_flat_map<Hash128, int64_t, KeyHash> departed;
+};
+
+struct MetricSpec {
+  enum class Kind : uint8_t { counter, gauge, histogram };
+  std::vector<std::string> names;  // each is sent
+  Kind kind = Kind::counter;
+  bool on_first_use = false;  // not there before something was added
+};
+
+struct TableSpec {
+  std::vector<MetricSpec> metrics;
+  std::vector<double> bounds;  // of its histograms, ascending, without +Inf
+};
+
+class SeriesTable {
+ public:
+  using Row = uint32_t;
+  static constexpr Row kUnknown = UINT32_MAX;
+  static constexpr Row kInvalid = UINT32_MAX - 1;  // its labels are not UTF-8
+
+  SeriesTable(const TableSpec& spec, Registry& registry);
+  ~SeriesTable();  // remembers its rows in the registry
+  SeriesTable(const SeriesTable&) = delete;
+  SeriesTable& operator=(const SeriesTable&) = delete;
+
+  Row find(uint64_t key) {
+    if (key == last_key_) return last_row_;
+    const auto found = rows_by_key_.find(key);
+    if (found == rows_by_key_.end()) return kUnknown;
+    last_key_ = key;
+    return last_row_ = found->second;
+  }
+  // The row for labels that `find` does not know. Empties `labels`.
+  Row enter(uint64_t key, LabelSet& labels);
+
+  // Each of these makes the row live on.
+  void touch(Row row, int64_t now_ms) { *values_of(row) = static_cast<double>(now_ms); }
+  void add(Row row, uint32_t metric, double value) {
+    const Metric& m = metrics_[metric];
+    if (m.spec.on_first_use) begin(row, metric);
+    values_of(row)[m.offset] += value;
+  }
+  void set(Row row, uint32_t metric, double value) {
+    values_of(row)[metrics_[metric].offset] = value;
+  }
+  // `seconds` into a histogram, `weight` times.
+  void observe(Row row, uint32_t metric, double seconds, double weight, const TraceId& trace) {
+    const Metric& m = metrics_[metric];
+    if (m.spec.on_first_use) begin(row, metric);
+    double* const values = values_of(row) + m.offset;
+    size_t bucket = 0;
+    for (const double bound : bounds_) bucket += seconds > bound ? 1 : 0;
+    values[bucket] += weight;
+    values[bounds_.size() + 1] += seconds * weight;
+    if (registry_.options.exemplars) {
+      note_exemplar(slots_of(row)[m.first_slot + bucket], seconds, trace);
+    }
+  }
+
+  // Hands every series to each writer; exemplars begin anew.
+  void collect(std::span<RoundWriter* const> writers);
+  // Removes rows that were not touched since.
+  void expire(int64_t before_ms);
+
+  size_t rows() const { return rows_.size() - free_.size(); }
+  int64_t bytes() const;  // estimate
+
+ private:
+  struct Metric {
+    MetricSpec spec;
+    uint32_t offset = 0;      // of its first value in a row
+    uint32_t first_slot = 0;  // of its exemplars
+    int64_t series = 1;
+    std::vector<std::string> labels;  // __name__; of a histogram three a name: count, sum, bucket
+  };
+  struct RowState {
+    SeriesLabels labels;
+    Hash128 identity;
+    int64_t sent_ms = 0;      // in this life
+    int64_t departed_ms = 0;  // when an earlier life was last sent
+    uint32_t present = 0;     // metrics, a bit each
+    uint32_t sent = 0;        // likewise
+    bool is_used = false;
+  };
+  static constexpr size_t kChunkRows = 64;
+
+  double* values_of(Row row) {
+    return values_[row / kChunkRows].get() + (row % kChunkRows) * stride_;
+  }
+  uint32_t* slots_of(Row row) {
+    return slots_[row / kChunkRows].get() + (row % kChunkRows) * slots_stride_;
+  }
+  void note_exemplar(uint32_t& slot, double value, const TraceId& trace) {
+    if (slot == 0) {
+      exemplars_.push_back({trace, value});
+      exemplar_slots_.push_back(&slot);
+      slot = static_cast<uint32_t>(exemplars_.size());
+    } else {
+      exemplars_[slot - 1] = {trace, value};
+    }
+  }
+  void begin(Row row, uint32_t metric) {
+    RowState& state = rows_[row];
+    if ((state.present >> metric & 1) != 0) return;
+    state.present |= 1U << metric;
+    registry_.active_series += metrics_[metric].series;
+    registry_.added += static_cast<uint64_t>(metrics_[metric].series);
+  }
+
+  Row enter_labels(SeriesLabels labels, bool past_limit);
+  Row overflow_row();
+  Row new_row();
+  void remove(Row row);
+  void remember(uint64_t key, Row row);
+  void collect_row(Row row, std::span<RoundWriter* const> writers);
+  void collect_histogram(Row row, const Metric& metric, Point point,
+                         std::span<RoundWriter* const> writers);
+
+  Registry& registry_;
+  std::vector<Metric> metrics_;
+  std::vector<double> bounds_;
+  std::vector<std::string> bound_labels_;  // le, with +Inf
+  uint64_t seed_ = 0;                      // tells tables apart in Registry::departed
+  size_t stride_ = 1;                      // values of a row; the first is when it was touched, ms
+  size_t slots_stride_ = 0;
+  int64_t row_series_ = 0;  // without those that come on first use
+
+  std::vector<RowState> rows_;
+  std::vector<Row> free_;
+  std::vector<std::unique_ptr<double[]>> values_;
+  std::vector<std::unique_ptr<uint32_t[]>> slots_;  // 1 + index into exemplars_; 0: none
+  std::vector<Exemplar> exemplars_;
+  std::vector<uint32_t*> exemplar_slots_;
+  Row overflow_ = kUnknown;
+
+  struct Avalanching {
+    using is_avalanching = void;
+    size_t operator()(uint64_t key) const { return key; }
+  };
+  boost::unordered_flat_map<uint64_t, Row, Avalanching> rows_by_key_;
+  boost::unordered_flat_map<Hash128, Row, Registry::KeyHash> rows_by_labels_;
+  uint64_t last_key_ = 0;
+  Row last_row_ = kUnknown;
+};
+
+}  // namespace vivace::generator

@@ -1,0 +1,176 @@
+// Which spans count, who gets them, and what the program says of itself about them.
+#include "generator/tenant.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/log.h"
+
+namespace vivace::generator {
+namespace {
+
+Counter& discarded(Metrics& metrics, const std::string& tenant, const char* reason) {
+  return metrics.counter("tempo_metrics_generator_spans_discarded_total",
+                         "Spans that the metrics-generator did not count.",
+                         {{"tenant", tenant}, {"reason", reason}});
+}
+
+RegistryOptions registry_options(const config::Generator& config, const TenantOptions& options) {
+  RegistryOptions out;
+  if (config.instance_label) out.labels.emplace_back("__metrics_gen_instance", options.instance);
+  for (const auto& [name, value] : config.external_labels) out.labels.emplace_back(name, value);
+  if (!config.inject_tenant_id_as.empty()) {
+    out.labels.emplace_back(config.inject_tenant_id_as, options.tenant);
+  }
+  out.limits = {.name_max = static_cast<size_t>(config.max_label_name_length),
+                .value_max = static_cast<size_t>(config.max_label_value_length)};
+  out.series_max = config.max_active_series.value_or(options.series_max_default);
+  if (out.series_max == 0) out.series_max = std::numeric_limits<int64_t>::max();
+  out.stale_ms = config.stale_duration_ns / 1'000'000;
+  out.exemplars =
+      std::ranges::any_of(config.remote_write, [](const auto& r) { return r.send_exemplars; });
+  return out;
+}
+
+}  // namespace
+
+Tenant::Counters::Counters(const std::string& tenant, Metrics& metrics)
+    : spans(metrics.counter("tempo_metrics_generator_spans_received_total",
+                            "Spans that reached the metrics-generator.", {{"tenant", tenant}})),
+      bytes(metrics.counter("tempo_metrics_generator_bytes_received_total", "Bytes of these spans.",
+                            {{"tenant", tenant}})),
+      too_old(discarded(metrics, tenant, "outside_metrics_ingestion_slack")),
+      filtered(discarded(metrics, tenant, "span_metrics_filtered")),
+      invalid_utf8(discarded(metrics, tenant, "invalid_utf8")),
+      added(metrics.counter("tempo_metrics_generator_registry_series_added_total",
+                            "Series that began.", {{"tenant", tenant}})),
+      removed(metrics.counter("tempo_metrics_generator_registry_series_removed_total",
+                              "Series that were stale.", {{"tenant", tenant}})),
+      limited(metrics.counter("tempo_metrics_generator_registry_series_limited_total",
+                              "Label sets that found no room, each time they were seen new.",
+                              {{"tenant", tenant}})),
+      collections(metrics.counter("tempo_metrics_generator_registry_collections_total",
+                                  "Collections.", {{"tenant", tenant}})),
+      active(metrics.gauge("tempo_metrics_generator_registry_active_series", "Series.",
+                           {{"tenant", tenant}})),
+      active_max(metrics.gauge("tempo_metrics_generator_registry_max_active_series",
+                               "Limit of the series.", {{"tenant", tenant}})),
+      demand(metrics.gauge("vivace_generator_series_bytes", "Memory of the series, estimated.",
+                           {{"tenant", tenant}})),
+      edges(metrics.counter("tempo_metrics_generator_processor_service_graphs_edges",
+                            "Edges that began.", {{"tenant", tenant}})),
+      expired_edges(
+          metrics.counter("tempo_metrics_generator_processor_service_graphs_expired_edges",
+                          "Edges whose other side did not come.", {{"tenant", tenant}})),
+      dropped_spans(metrics.counter(
+          "tempo_metrics_generator_processor_service_graphs_dropped_spans",
+          "Spans that found no room to wait for their other side.", {{"tenant", tenant}})),
+      waiting_sides(metrics.gauge("vivace_generator_waiting_edges",
+                                  "Edges that wait for their other side.", {{"tenant", tenant}})) {}
+
+Tenant::Tenant(const config::Generator& config, const TenantOptions& options, Metrics& metrics)
+    : config_(config), counters_(options.tenant, metrics) {
+  registry_.options = registry_options(config, options);
+  counters_.active_max.Set(static_cast<double>(registry_.options.series_max));
+  if (config.span_metrics.is_on()) {
+    span_metrics_.emplace(config.span_metrics, lookup_, registry_);
+  }
+  if (config.service_graphs.is_on) {
+    service_graphs_.emplace(config.service_graphs, lookup_, registry_, options.edge_bytes_max);
+  }
+  if (config.host_info.is_on) host_info_.emplace(config.host_info, lookup_, registry_);
+  for (const auto& [name, is_on] : {std::pair{"span-metrics", config.span_metrics.is_on()},
+                                    std::pair{"service-graphs", config.service_graphs.is_on},
+                                    std::pair{"host-info", config.host_info.is_on}}) {
+    metrics
+        .gauge("tempo_metrics_generator_active_processors", "Whether a processor runs.",
+               {{"tenant", options.tenant}, {"processor", name}})
+        .Set(is_on ? 1 : 0);
+  }
+}
+
+void Tenant::take(const Batch& batch, std::span<const uint32_t> skip, int64_t received_ns) {
+  counters_.spans.Increment(static_cast<double>(batch.spans.size()));
+  counters_.bytes.Increment(static_cast<double>(batch.body.size()));
+  lookup_.begin(batch);
+  if (span_metrics_) span_metrics_->begin(batch);
+  const int64_t now_ms = received_ns / 1'000'000;
+  if (host_info_) host_info_->take(batch, now_ms);
+  const auto earliest = static_cast<uint64_t>(received_ns - config_.slack_ns);
+  const uint64_t width = 2 * static_cast<uint64_t>(config_.slack_ns);
+  uint64_t too_old = 0;
+  for (size_t i = 0; i < batch.spans.size(); ++i) {
+    if (!skip.empty() && skip.front() == i) {
+      skip = skip.subspan(1);
+      continue;
+    }
+    const BatchSpan& span = batch.spans[i];
+    if (span.end_ns - earliest > width) {
+      ++too_old;
+      continue;
+    }
+    if (span_metrics_) count(span_metrics_->take(span, now_ms));
+    if (service_graphs_) service_graphs_->take(span, now_ms);
+  }
+  if (too_old > 0) counters_.too_old.Increment(static_cast<double>(too_old));
+  if (unshown_.filtered > 0) counters_.filtered.Increment(static_cast<double>(unshown_.filtered));
+  if (unshown_.invalid_utf8 > 0) {
+    counters_.invalid_utf8.Increment(static_cast<double>(unshown_.invalid_utf8));
+  }
+  unshown_ = {};
+}
+
+void Tenant::count(SpanMetrics::Taken taken) {
+  if (taken == SpanMetrics::Taken::filtered) ++unshown_.filtered;
+  if (taken == SpanMetrics::Taken::invalid_utf8) ++unshown_.invalid_utf8;
+}
+
+void Tenant::tick(int64_t now_ms) {
+  if (service_graphs_) service_graphs_->expire_sides(now_ms);
+}
+
+void Tenant::collect(std::span<RoundWriter* const> writers, int64_t now_ms) {
+  const int64_t before_ms = now_ms - registry_.options.stale_ms;
+  if (span_metrics_) {
+    span_metrics_->expire(before_ms);
+    span_metrics_->collect(writers);
+  }
+  if (service_graphs_) {
+    service_graphs_->expire(before_ms);
+    service_graphs_->collect(writers);
+  }
+  if (host_info_) {
+    host_info_->expire(before_ms);
+    host_info_->collect(writers);
+  }
+  if (!writers.empty()) counters_.collections.Increment();
+  show();
+}
+
+void Tenant::show() {
+  const auto raise = [](Counter& counter, uint64_t to) {
+    counter.Increment(static_cast<double>(to) - counter.Value());
+  };
+  raise(counters_.added, registry_.added);
+  raise(counters_.removed, registry_.removed);
+  raise(counters_.limited, registry_.limited);
+  counters_.active.Set(static_cast<double>(registry_.active_series));
+  if (span_metrics_) counters_.demand.Set(static_cast<double>(span_metrics_->bytes()));
+  if (service_graphs_) {
+    const ServiceGraphs::Counts& counts = service_graphs_->counts();
+    raise(counters_.edges, counts.edges);
+    raise(counters_.expired_edges, counts.expired_edges);
+    raise(counters_.dropped_spans, counts.dropped_spans);
+    counters_.waiting_sides.Set(static_cast<double>(service_graphs_->sides().size()));
+  }
+  const bool is_limited = registry_.limited > shown_limited_;
+  shown_limited_ = registry_.limited;
+  if (is_limited && !limited_) {
+    log::warn("metrics-generator: too many series, new ones go to metric_overflow=\"true\"",
+              {{"active_series", registry_.active_series},
+               {"max_active_series", registry_.options.series_max}});
+  }
+  limited_ = is_limited;
+}
+
+}  // namespace vivace::generator

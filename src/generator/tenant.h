@@ -1,0 +1,84 @@
+// The processors of one tenant and the series that they make: batches in, rounds of series out.
+//
+// The generator's thread; time comes in as arguments.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "config/generator.h"
+#include "generator/attribute_lookup.h"
+#include "generator/host_info.h"
+#include "generator/round_writer.h"
+#include "generator/series_table.h"
+#include "generator/service_graphs.h"
+#include "generator/span_metrics.h"
+#include "model/batch.h"
+
+namespace vivace::generator {
+
+struct TenantOptions {
+  std::string tenant;
+  std::string instance;              // for __metrics_gen_instance
+  int64_t series_max_default = 0;    // when the config sets none
+  int64_t edge_bytes_max = 8 << 20;  // of sides that wait for their other side
+};
+
+class Tenant {
+ public:
+  Tenant(const config::Generator& config, const TenantOptions& options, Metrics& metrics);
+
+  // `skip` are ordinals of spans that were stored before, ascending.
+  void take(const Batch& batch, std::span<const uint32_t> skip, int64_t received_ns);
+  // Ends what has waited long enough.
+  void tick(int64_t now_ms);
+  // All series, as of now, to each writer; forgets stale ones first.
+  void collect(std::span<RoundWriter* const> writers, int64_t now_ms);
+
+  int64_t active_series() const { return registry_.active_series; }
+
+ private:
+  struct Counters {
+    Counters(const std::string& tenant, Metrics& metrics);
+    Counter& spans;
+    Counter& bytes;
+    Counter& too_old;
+    Counter& filtered;
+    Counter& invalid_utf8;
+    Counter& added;
+    Counter& removed;
+    Counter& limited;
+    Counter& collections;
+    Gauge& active;
+    Gauge& active_max;
+    Gauge& demand;
+    Counter& edges;
+    Counter& expired_edges;
+    Counter& dropped_spans;
+    Gauge& waiting_sides;
+  };
+
+  void count(SpanMetrics::Taken taken);
+  void show();
+
+  const config::Generator config_;
+  Counters counters_;
+  AttributeLookup lookup_;
+  Registry registry_;
+  std::optional<SpanMetrics> span_metrics_;
+  std::optional<ServiceGraphs> service_graphs_;
+  std::optional<HostInfo> host_info_;
+  uint64_t shown_limited_ = 0;
+  bool limited_ = false;  // whether the last interval was
+  struct Unshown {        // of the batch at hand
+    uint64_t filtered = 0;
+    uint64_t invalid_utf8 = 0;
+  } unshown_;
+};
+
+}  // namespace vivace::generator
