@@ -53,6 +53,8 @@ class Block final : public Part {
   uint32_t scopes() const override;
   uint32_t groups() const override;
   RowGroup group(uint32_t group) const override;
+  bool is_in_order() const override { return true; }
+  std::optional<int64_t> received_min_ns() const override { return summary().received_min_ns; }
   uint32_t columns(Scope owner) const override;
   AttributeName column(Scope owner, uint32_t column) const override;
   Result<Column> read(Field field, uint32_t group, Inspected& inspected) const override;

@@ -1,5 +1,5 @@
-// From a flat column to chunks: regroup, gather, encode, pack, append. One loop over the values for
-// each form that they have; everything else happens once a chunk.
+// From the columns of the sources to chunks: gather, encode, pack, append. A column is gone through
+// once, but that of texts twice: first for what its dictionary is.
 #include "block/column_writer.h"
 
 #include "block/layout.h"
@@ -32,6 +32,7 @@ Result<void> ColumnWriter::write_content(uint32_t column, uint32_t slot, std::st
   const size_t cell = size_t{column} * slots_ + slot;
   ASSERT(cell >= next_cell_ && cell < lengths_.size());
   next_cell_ = cell + 1;
+  if (pace_) CHECK_OK(pace_());
   const uint64_t before = sink_.offset();
   CHECK_OK(packer_.append(sink_.buffer(), content, {seed_, column, slot}));
   lengths_[cell] = static_cast<uint32_t>(sink_.offset() - before);
@@ -61,57 +62,66 @@ Result<void> ColumnWriter::write_dictionary(uint32_t column, const TextCodes& co
   return write_content(column, kDictionarySlot, content_);
 }
 
-Result<void> ColumnWriter::write_group(uint32_t column, uint32_t slot, ColumnValues& values,
-                                       std::span<const uint32_t> picks, const FlatColumn& from) {
-  words_.resize(picks.size());
-  switch (values.form) {
-    case ValueForm::none:
-      break;
-    case ValueForm::words:
-      for (size_t i = 0; i < picks.size(); ++i) words_[i] = from.words[picks[i]];
-      values.words = words_;
-      break;
-    case ValueForm::codes: {
-      const uint32_t* const code_of = codes_->by_source().data();
-      for (size_t i = 0; i < picks.size(); ++i) words_[i] = code_of[from.words[picks[i]]];
-      values.words = words_;
-      break;
-    }
-    case ValueForm::longs:
-      longs_.resize(picks.size());
-      for (size_t i = 0; i < picks.size(); ++i) longs_[i] = from.longs[picks[i]];
-      values.longs = longs_;
-      break;
-    case ValueForm::texts:
-      texts_.clear();
-      for (const uint32_t pick : picks) texts_.push_back(from.texts[from.words[pick]]);
-      values.texts = texts_;
-      break;
+Result<void> ColumnWriter::write_gathered(uint32_t column, uint32_t group,
+                                          const SourceColumn& from) {
+  ColumnValues chunk{.owners_total = from.order.group(group).owners.count,
+                     .dense = values_.dense,
+                     .owners = {},
+                     .count = values_.count,
+                     .form = from.form,
+                     .words = values_.words,
+                     .longs = values_.longs,
+                     .texts = values_.texts};
+  if (from.as_list) {
+    chunk.owners_total = values_.count;
+    chunk.dense = true;
+  } else if (!values_.dense) {
+    chunk.owners = values_.owners;
   }
-  return write_values(column, slot, values);
+  return write_values(column, group_slot(group), chunk);
 }
 
-Result<void> ColumnWriter::write(uint32_t column, const FlatColumn& values, const OwnerOrder& order,
-                                 ValueForm form) {
-  if (values.count == 0) return {};
-  if (form == ValueForm::texts) {
-    codes_ = std::make_unique<TextCodes>(values.words, values.texts);
-    if (codes_->has_dictionary()) {
-      form = ValueForm::codes;
-      CHECK_OK(write_dictionary(column, *codes_));
-    }
-  }
-  Regrouped regrouped(values, order);
-  for (uint32_t group = 0; group < order.groups(); ++group) {
-    const Picks picks = regrouped.group(group);
-    ColumnValues chunk{.owners_total = order.group(group).count,
-                       .dense = picks.dense,
-                       .owners = picks.owners,
-                       .count = static_cast<uint32_t>(picks.values.size()),
-                       .form = form};
-    CHECK_OK(write_group(column, group_slot(group), chunk, picks.values, values));
+Result<void> ColumnWriter::write_few(uint32_t column, const SourceColumn& from, FewValues& few) {
+  values_ = {};
+  for (uint32_t group = 0; group < from.order.groups(); ++group) {
+    few.gather(group, values_);
+    CHECK_OK(write_gathered(column, group, from));
   }
   return {};
+}
+
+Result<void> ColumnWriter::write_pieces(uint32_t column, const SourceColumn& from) {
+  PieceColumn pieces(from.order, from.read);
+  for (uint32_t group = 0; group < from.order.groups(); ++group) {
+    CHECK_OK(from.all ? pieces.gather_all(group, from.form, values_)
+                      : pieces.gather(group, from.form, values_));
+    CHECK_OK(write_gathered(column, group, from));
+  }
+  return {};
+}
+
+Result<void> ColumnWriter::write_texts(uint32_t column, const SourceColumn& from) {
+  TextCodes codes(from.order, from.read);
+  FewValues few(from.order);
+  const bool are_few = !from.all && TRY(few.collect(from.read, from.form, &codes));
+  if (!are_few) CHECK_OK(codes.collect());
+  if (!codes.has_dictionary()) return write_pieces(column, from);
+  if (codes.dictionary().empty()) return {};
+  CHECK_OK(write_dictionary(column, codes));
+  SourceColumn coded = from;
+  coded.form = ValueForm::codes;
+  if (are_few) return write_few(column, coded, few);
+  coded.read = [&](const Piece& piece) { return codes.read(piece); };
+  return write_pieces(column, coded);
+}
+
+Result<void> ColumnWriter::write(uint32_t column, const SourceColumn& from) {
+  if (from.order.size() == 0) return {};
+  if (from.form == ValueForm::texts) return write_texts(column, from);
+  if (from.all) return write_pieces(column, from);
+  FewValues few(from.order);
+  if (TRY(few.collect(from.read, from.form, nullptr))) return write_few(column, from, few);
+  return write_pieces(column, from);
 }
 
 }  // namespace vivace

@@ -1,8 +1,9 @@
-// Writes the columns of a block: takes a flat column of the source, regroups it, and appends a
-// chunk for each row group that has values, after the column's dictionary if it has one. The file
+// Writes the columns of a block: gathers a column of the sources row group by row group, and
+// appends a chunk for each that has values, after the column's dictionary if it has one. The file
 // grows by whole chunks, in the order of columns and slots; their lengths become the directory.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,7 +11,9 @@
 #include "base/result.h"
 #include "block/chunk.h"
 #include "block/column_content.h"
-#include "block/regroup.h"
+#include "block/few_values.h"
+#include "block/owner_order.h"
+#include "block/piece_column.h"
 #include "block/text_codes.h"
 #include "storage/storage.h"
 
@@ -34,14 +37,28 @@ class BlockSink {
   uint64_t flushed_ = 0;
 };
 
+// A column of the file, as the sources have it.
+struct SourceColumn {
+  const OwnerOrder& order;
+  ReadPiece read;
+  ValueForm form = ValueForm::none;  // texts: as codes or texts
+  bool all = false;                  // each owner has one value
+  bool as_list = false;              // the values alone, as if each were an owner of its own
+};
+
 class ColumnWriter {
  public:
-  ColumnWriter(BlockSink& sink, uint64_t seed, uint32_t columns, uint32_t slots)
-      : sink_(sink), seed_(seed), slots_(slots), lengths_(size_t{columns} * slots) {}
+  // `pace` is called before each chunk.
+  ColumnWriter(BlockSink& sink, uint64_t seed, uint32_t columns, uint32_t slots,
+               std::function<Result<void>()> pace)
+      : sink_(sink),
+        seed_(seed),
+        slots_(slots),
+        lengths_(size_t{columns} * slots),
+        pace_(std::move(pace)) {}
 
   // A column with all its row groups.
-  Result<void> write(uint32_t column, const FlatColumn& values, const OwnerOrder& order,
-                     ValueForm form);
+  Result<void> write(uint32_t column, const SourceColumn& from);
   // One chunk.
   Result<void> write_values(uint32_t column, uint32_t slot, const ColumnValues& values);
   Result<void> write_content(uint32_t column, uint32_t slot, std::string_view content);
@@ -53,21 +70,21 @@ class ColumnWriter {
   const std::vector<uint32_t>& lengths() const { return lengths_; }
 
  private:
-  Result<void> write_group(uint32_t column, uint32_t slot, ColumnValues& values,
-                           std::span<const uint32_t> picks, const FlatColumn& from);
+  Result<void> write_texts(uint32_t column, const SourceColumn& from);
+  Result<void> write_pieces(uint32_t column, const SourceColumn& from);
+  Result<void> write_few(uint32_t column, const SourceColumn& from, FewValues& few);
+  Result<void> write_gathered(uint32_t column, uint32_t group, const SourceColumn& from);
 
   BlockSink& sink_;
   const uint64_t seed_;
   const uint32_t slots_;
   std::vector<uint32_t> lengths_;
   size_t next_cell_ = 0;
+  std::function<Result<void>()> pace_;
   ChunkPacker packer_;
-  std::unique_ptr<TextCodes> codes_;  // of the column that is being written
   // Used again and again.
   std::string content_;
-  std::vector<uint32_t> words_;
-  std::vector<uint64_t> longs_;
-  std::vector<std::string_view> texts_;
+  GroupValues values_;
 };
 
 }  // namespace vivace

@@ -198,6 +198,11 @@ class Part {
   virtual uint32_t groups() const = 0;
   virtual RowGroup group(uint32_t group) const = 0;
 
+  // Whether rows are in canonical order, those of a trace side by side, as in a block.
+  virtual bool is_in_order() const { return false; }
+  // When the first of its spans came, where the part knows that better than Field::received_ns.
+  virtual std::optional<int64_t> received_min_ns() const { return std::nullopt; }
+
   // The columns of attributes, numbered from 0 for each kind of owner.
   virtual uint32_t columns(Scope owner) const = 0;
   virtual AttributeName column(Scope owner, uint32_t column) const = 0;

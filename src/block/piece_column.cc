@@ -1,0 +1,358 @@
+// Gathering has two steps: where the group's values lie (stretches of neighbours in a piece), then
+// one loop over them for the type of value.
+#include "block/piece_column.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <numeric>
+
+namespace vivace {
+namespace {
+
+template <class T>
+const T* values_of(const Slice& slice) {
+  if constexpr (sizeof(T) == 4) {
+    return slice.words;
+  } else {
+    return slice.longs;
+  }
+}
+
+// The values of all slices side by side: as they lie, or copied.
+template <class T>
+const T* joined(const std::vector<Slice>& slices, std::vector<T>& copy) {
+  if (slices.empty() || values_of<T>(slices[0]) == nullptr) return nullptr;
+  bool apart = false;
+  size_t count = slices[0].count;
+  for (size_t i = 1; i < slices.size(); ++i) {
+    apart |= values_of<T>(slices[i]) != values_of<T>(slices[i - 1]) + slices[i - 1].count;
+    count += slices[i].count;
+  }
+  if (!apart) return values_of<T>(slices[0]);
+  copy.reserve(count);
+  for (const Slice& slice : slices) {
+    const T* const values = values_of<T>(slice);
+    copy.insert(copy.end(), values, values + slice.count);
+  }
+  return copy.data();
+}
+
+}  // namespace
+
+// A piece in memory.
+struct PieceColumn::Loaded {
+  Column column;
+  bool dense = false;
+  const uint32_t* words = nullptr;
+  const uint64_t* longs = nullptr;
+  std::vector<uint32_t> words_copy;
+  std::vector<uint64_t> longs_copy;
+  // Sparse: which owners have values, how many owners before each word of the bitmap do, and, if
+  // some have several, where each one's begin.
+  std::vector<uint64_t> marks;
+  std::vector<uint32_t> before;
+  std::vector<uint32_t> starts;
+  uint32_t used = 0;  // by a row group, its number plus 1
+
+  explicit Loaded(Column from) : column(std::move(from)) {}
+  void index(const Range& owners);
+
+  bool has(uint32_t local) const { return (marks[local / 64] >> local % 64 & 1) != 0; }
+  // Owners below this one that have values.
+  uint32_t rank(uint32_t local) const {
+    const uint64_t below = (1ULL << local % 64) - 1;
+    return before[local / 64] + static_cast<uint32_t>(std::popcount(marks[local / 64] & below));
+  }
+  // The first value of the owner of this rank.
+  uint32_t start(uint32_t rank) const { return starts.empty() ? rank : starts[rank]; }
+};
+
+struct PieceColumn::Stretch {
+  const Loaded* from = nullptr;
+  uint32_t first = 0;  // value
+  uint32_t count = 0;
+};
+
+void PieceColumn::Loaded::index(const Range& owners) {
+  std::erase_if(column.slices, [](const Slice& slice) { return slice.count == 0; });
+  words = joined(column.slices, words_copy);
+  longs = joined(column.slices, longs_copy);
+  uint32_t count = 0;
+  bool named = false;
+  for (const Slice& slice : column.slices) {
+    named |= slice.owners != nullptr || slice.first_owner != owners.first + count;
+    count += slice.count;
+  }
+  dense = !named && count == owners.count;
+  if (dense) return;
+  marks.resize(owners.count / 64 + 1);
+  bool repeats = false;
+  uint32_t last = UINT32_MAX;
+  for (const Slice& slice : column.slices) {
+    for (uint32_t i = 0; i < slice.count; ++i) {
+      const uint32_t local = slice.owner(i) - owners.first;
+      ASSERT(local < owners.count);
+      marks[local / 64] |= 1ULL << local % 64;
+      repeats |= local == last;
+      last = local;
+    }
+  }
+  before.reserve(marks.size());
+  uint32_t marked = 0;
+  for (const uint64_t word : marks) {
+    before.push_back(marked);
+    marked += static_cast<uint32_t>(std::popcount(word));
+  }
+  dense = marked == owners.count && !repeats;
+  if (!repeats) return;
+  uint32_t at = 0;
+  last = UINT32_MAX;
+  for (const Slice& slice : column.slices) {
+    for (uint32_t i = 0; i < slice.count; ++i, ++at) {
+      if (slice.owner(i) != last) starts.push_back(at);
+      last = slice.owner(i);
+    }
+  }
+  starts.push_back(at);
+}
+
+PieceColumn::PieceColumn(const OwnerOrder& order, ReadPiece read)
+    : order_(order),
+      space_(order.space()),
+      read_(std::move(read)),
+      loaded_(space_.pieces().size()) {}
+
+PieceColumn::~PieceColumn() = default;
+
+Result<void> PieceColumn::load(uint32_t piece) {
+  const Piece& of = space_.pieces()[piece];
+  auto loaded = std::make_unique<Loaded>(TRY(read_(of)));
+  loaded->index(of.owners);
+  loaded_[piece] = std::move(loaded);
+  if (of.in_order) owned_.push_back(piece);
+  return {};
+}
+
+// Two pieces of each source, beside those of the group.
+void PieceColumn::let_go(const OwnerOrder::Group& group) {
+  const size_t most = 2 * (size_t{space_.pieces().back().source} + 1) + group.pieces.size();
+  if (owned_.size() <= most) return;
+  size_t over = owned_.size() - most;
+  std::erase_if(owned_, [&](uint32_t piece) {
+    if (over == 0 || std::ranges::count(group.pieces, piece) > 0) return false;
+    loaded_[piece].reset();
+    --over;
+    return true;
+  });
+}
+
+Result<void> PieceColumn::enter(const OwnerOrder::Group& group) {
+  for (const uint32_t piece : group.pieces) {
+    if (loaded_[piece] == nullptr) CHECK_OK(load(piece));
+  }
+  if (!owned_.empty()) let_go(group);
+  return {};
+}
+
+bool PieceColumn::are_dense(const OwnerOrder::Group& group) const {
+  return std::ranges::all_of(group.pieces, [&](uint32_t piece) { return loaded_[piece]->dense; });
+}
+
+void PieceColumn::place_runs(const OwnerOrder::Group& group, GroupValues& out) {
+  uint32_t owner = 0;
+  const auto add_owner = [&](const Loaded& from, uint32_t offset, uint32_t rank) {
+    const uint32_t values = from.starts.empty() ? 1 : from.starts[rank + 1] - from.starts[rank];
+    out.owners.insert(out.owners.end(), values, offset);
+  };
+  for (const OwnerRun& run : group.runs) {
+    const uint32_t piece = space_.piece_at(run.first);
+    const Loaded& from = *loaded_[piece];
+    const uint32_t local = run.first - space_.pieces()[piece].first;
+    const uint32_t end = local + run.count;
+    if (from.dense) {
+      for (uint32_t i = 0; i < run.count; ++i) out.owners.push_back(owner + i);
+      stretches_.push_back({&from, local, run.count});
+    } else {
+      const uint32_t first_rank = from.rank(local);
+      uint32_t rank = first_rank;
+      for (uint32_t at = local; at < end;) {
+        const uint64_t word = from.marks[at / 64] >> at % 64 << at % 64;
+        const uint32_t below = at / 64 * 64;
+        for (uint64_t left = word; left != 0; left &= left - 1) {
+          const uint32_t marked = below + static_cast<uint32_t>(std::countr_zero(left));
+          if (marked >= end) break;
+          add_owner(from, owner + marked - local, rank++);
+        }
+        at = below + 64;
+      }
+      const uint32_t first = from.start(first_rank);
+      if (rank > first_rank) stretches_.push_back({&from, first, from.start(rank) - first});
+    }
+    owner += run.count;
+  }
+}
+
+void PieceColumn::place_picks(const OwnerOrder::Group& group, GroupValues& out) {
+  const std::vector<Piece>& pieces = space_.pieces();
+  for (uint32_t i = 0; i < group.picks.size(); ++i) {
+    const uint32_t piece = space_.piece_at(group.picks[i]);
+    const Loaded& from = *loaded_[piece];
+    const uint32_t local = group.picks[i] - pieces[piece].first;
+    if (from.dense) {
+      out.owners.push_back(i);
+      stretches_.push_back({&from, local, 1});
+      continue;
+    }
+    if (!from.has(local)) continue;
+    const uint32_t rank = from.rank(local);
+    const uint32_t first = from.start(rank);
+    const uint32_t count = from.starts.empty() ? 1 : from.starts[rank + 1] - first;
+    out.owners.insert(out.owners.end(), count, i);
+    stretches_.push_back({&from, first, count});
+  }
+}
+
+template <class T>
+void PieceColumn::copy(std::vector<T>& out) const {
+  for (const Stretch& stretch : stretches_) {
+    const T* values = nullptr;
+    if constexpr (sizeof(T) == 4) {
+      values = stretch.from->words;
+    } else {
+      values = stretch.from->longs;
+    }
+    if (stretch.count == 1) {
+      out.push_back(values[stretch.first]);
+    } else {
+      out.insert(out.end(), values + stretch.first, values + stretch.first + stretch.count);
+    }
+  }
+}
+
+template <class T>
+void PieceColumn::copy_dense(const OwnerOrder::Group& group, std::vector<T>& out) const {
+  out.resize(group.owners.count);
+  const std::vector<Piece>& pieces = space_.pieces();
+  const auto values_in = [&](uint32_t piece) {
+    if constexpr (sizeof(T) == 4) {
+      return loaded_[piece]->words;
+    } else {
+      return loaded_[piece]->longs;
+    }
+  };
+  T* to = out.data();
+  for (const OwnerRun& run : group.runs) {
+    const uint32_t piece = space_.piece_at(run.first);
+    const T* const from = values_in(piece) + (run.first - pieces[piece].first);
+    std::memcpy(to, from, run.count * sizeof(T));
+    to += run.count;
+  }
+  uint32_t piece = UINT32_MAX;
+  uint32_t first = 0;
+  uint32_t count = 0;
+  const T* values = nullptr;
+  for (const uint32_t pick : group.picks) {
+    if (pick - first >= count) {
+      piece = space_.piece_at(pick);
+      first = pieces[piece].first;
+      count = pieces[piece].owners.count;
+      values = values_in(piece);
+    }
+    *to++ = values[pick - first];
+  }
+}
+
+void PieceColumn::copy_texts(GroupValues& out) const {
+  for (const Stretch& stretch : stretches_) {
+    const Texts& texts = *stretch.from->column.texts;
+    for (uint32_t i = 0; i < stretch.count; ++i) {
+      out.texts.push_back(texts[stretch.from->words[stretch.first + i]]);
+    }
+  }
+}
+
+Result<void> PieceColumn::gather(uint32_t group, ValueForm form, GroupValues& out) {
+  const OwnerOrder::Group& of = order_.group(group);
+  out.owners.clear();
+  out.words.clear();
+  out.longs.clear();
+  out.texts.clear();
+  stretches_.clear();
+  CHECK_OK(enter(of));
+  out.dense = of.owners.count > 0 && are_dense(of);
+  const bool words = form == ValueForm::words || form == ValueForm::codes;
+  if (out.dense && (words || form == ValueForm::longs)) {
+    out.count = of.owners.count;
+    if (words) {
+      copy_dense(of, out.words);
+    } else {
+      copy_dense(of, out.longs);
+    }
+    return {};
+  }
+  place_runs(of, out);
+  place_picks(of, out);
+  out.count = static_cast<uint32_t>(out.owners.size());
+  if (words) copy(out.words);
+  if (form == ValueForm::longs) copy(out.longs);
+  if (form == ValueForm::texts) copy_texts(out);
+  out.dense =
+      out.count == of.owners.count && std::ranges::adjacent_find(out.owners) == out.owners.end();
+  return {};
+}
+
+Result<void> PieceColumn::gather_all(uint32_t group, ValueForm form, GroupValues& out) {
+  CHECK_OK(gather(group, form, out));
+  if (!out.dense && order_.group(group).owners.count > 0) {
+    return fail(Code::corrupt, "a source has gaps");
+  }
+  return {};
+}
+
+// ------------------------------------------------------------------------------- single owners
+
+template <class T>
+void PieceValues<T>::show(const Piece& piece, const T* values) {
+  for (uint32_t at = 0; at < piece.owners.count; at += kPageOwners) {
+    pages_[(piece.first + at) / kPageOwners] = values == nullptr ? nullptr : values + at;
+  }
+}
+
+template <class T>
+T PieceValues<T>::load(uint32_t number) {
+  const uint32_t place = space_.piece_at(number);
+  const Piece& piece = space_.pieces()[place];
+  auto column = read_(piece);
+  uint32_t count = 0;
+  for (const Slice& slice : column ? column->slices : std::vector<Slice>()) {
+    if (values_of<T>(slice) != nullptr && slice.owners == nullptr) count += slice.count;
+  }
+  if (count != piece.owners.count) {
+    if (error_.message.empty()) {
+      error_ = column ? Error{Code::corrupt, "a source has gaps"} : std::move(column).error();
+    }
+    return 0;
+  }
+  auto kept = std::make_unique<Kept>();
+  kept->piece = place;
+  kept->column = *std::move(column);
+  const T* const values = joined(kept->column.slices, kept->copy);
+  show(piece, values);
+  const T found = values[number - piece.first];
+  if (!piece.in_order) {
+    borrowed_.push_back(std::move(kept));
+    return found;
+  }
+  owned_.push_back(std::move(kept));
+  if (owned_.size() > 3 * (size_t{space_.pieces().back().source} + 1)) {
+    show(space_.pieces()[owned_.front()->piece], nullptr);
+    owned_.erase(owned_.begin());
+  }
+  return found;
+}
+
+template class PieceValues<uint32_t>;
+template class PieceValues<uint64_t>;
+
+}  // namespace vivace
