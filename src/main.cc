@@ -1,5 +1,6 @@
 // Vivace: flags -> config -> App, until a signal says stop. The first signal stops in order, a
-// second one ends the process at once; while the log is replayed the first one does, too.
+// second one ends the process at once; while the log is replayed the first one does, too. A first
+// word that names a tool (tools/tools.h) runs that instead, to its end.
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -16,12 +17,14 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "net/probe.h"
+#include "storage/local_storage.h"
+#include "tools/tools.h"
 
 namespace {
 
 using namespace vivace;
 
-void print(std::FILE* to, const std::string& text) { std::fwrite(text.data(), 1, text.size(), to); }
+void print(std::FILE* to, std::string_view text) { std::fwrite(text.data(), 1, text.size(), to); }
 
 sigset_t stop_signals() {
   sigset_t signals;
@@ -77,10 +80,19 @@ int ask_health(const std::string& url) {
   return 1;
 }
 
+int run_tool(const std::vector<std::string>& words) {
+  LocalStorage storage;
+  return tools::run(storage, words,
+                    {.out = [](std::string_view text) { print(stdout, text); },
+                     .err = [](std::string_view text) { print(stderr, text); }});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto loaded = config::load({argv + 1, argv + argc});
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && tools::is_tool(words[0])) return run_tool(words);
+  auto loaded = config::load(words);
   if (!loaded) {
     print(stderr, loaded.error().message + "\n");
     return loaded.error().exit_code;

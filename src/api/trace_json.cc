@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "wire/json.h"
 #include "wire/protobuf.h"
 
@@ -42,11 +43,16 @@ void time_member(std::string& out, std::string_view name, uint64_t time_ns) {
   append_json_uint64(out, time_ns);
 }
 
-void id_member(std::string& out, std::string_view name, std::string_view bytes) {
+void id_member(std::string& out, std::string_view name, std::string_view bytes, JsonForm form) {
   member(out, name);
-  append_json_base64(out, bytes);
+  if (form == JsonForm::otlp) {
+    append_json_string(out, to_hex(bytes));
+  } else {
+    append_json_base64(out, bytes);
+  }
 }
 
+// `names` are Tempo's form.
 void enum_member(std::string& out, std::string_view name, int32_t value,
                  std::initializer_list<std::string_view> names) {
   if (value == 0) return;
@@ -171,7 +177,7 @@ void attributes_member(std::string& out, const std::vector<AttributeView>& attri
   out.push_back(']');
 }
 
-void append_event(std::string& out, const EventView& event) {
+void append_event(std::string& out, const EventView& event, JsonForm) {
   out.push_back('{');
   time_member(out, "timeUnixNano", event.time_ns);
   text_member(out, "name", event.name);
@@ -180,10 +186,10 @@ void append_event(std::string& out, const EventView& event) {
   out.push_back('}');
 }
 
-void append_link(std::string& out, const LinkView& link) {
+void append_link(std::string& out, const LinkView& link, JsonForm form) {
   out.push_back('{');
-  if (!link.trace_id.is_zero()) id_member(out, "traceId", link.trace_id.view());
-  if (!link.span_id.is_zero()) id_member(out, "spanId", link.span_id.view());
+  if (!link.trace_id.is_zero()) id_member(out, "traceId", link.trace_id.view(), form);
+  if (!link.span_id.is_zero()) id_member(out, "spanId", link.span_id.view(), form);
   text_member(out, "traceState", link.trace_state);
   attributes_member(out, link.attributes);
   count_member(out, "droppedAttributesCount", link.dropped_attributes);
@@ -193,60 +199,34 @@ void append_link(std::string& out, const LinkView& link) {
 
 template <class Item>
 void list_member(std::string& out, std::string_view name, const std::vector<Item>& items,
-                 void (*append)(std::string&, const Item&)) {
+                 void (*append)(std::string&, const Item&, JsonForm), JsonForm form) {
   if (items.empty()) return;
   member(out, name);
   out.push_back('[');
   for (const Item& item : items) {
     if (&item != items.data()) out.push_back(',');
-    append(out, item);
+    append(out, item, form);
   }
   out.push_back(']');
 }
 
-void append_span(std::string& out, const SpanView& span) {
-  out.push_back('{');
-  id_member(out, "traceId", span.trace_id.view());
-  id_member(out, "spanId", span.span_id.view());
-  text_member(out, "traceState", span.trace_state);
-  if (!span.parent_id.is_zero()) id_member(out, "parentSpanId", span.parent_id.view());
-  text_member(out, "name", span.name);
-  enum_member(out, "kind", span.kind,
+void kind_member(std::string& out, int32_t kind, JsonForm form) {
+  if (form == JsonForm::otlp) return enum_member(out, "kind", kind, {});
+  enum_member(out, "kind", kind,
               {"SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER",
                "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER"});
-  time_member(out, "startTimeUnixNano", span.start_ns);
-  time_member(out, "endTimeUnixNano", span.end_ns);
-  attributes_member(out, span.attributes);
-  count_member(out, "droppedAttributesCount", span.dropped_attributes);
-  list_member(out, "events", span.events, append_event);
-  count_member(out, "droppedEventsCount", span.dropped_events);
-  list_member(out, "links", span.links, append_link);
-  count_member(out, "droppedLinksCount", span.dropped_links);
+}
+
+void append_status(std::string& out, const SpanView& span, JsonForm form) {
   member(out, "status");
   out.push_back('{');
   text_member(out, "message", span.status_message);
-  enum_member(out, "code", span.status_code,
-              {"STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"});
-  out.push_back('}');
-  count_member(out, "flags", span.flags);
-  out.push_back('}');
-}
-
-void append_resource(std::string& out, const ResourceView& resource) {
-  member(out, "resource");
-  out.push_back('{');
-  attributes_member(out, resource.attributes);
-  count_member(out, "droppedAttributesCount", resource.dropped_attributes);
-  out.push_back('}');
-}
-
-void append_scope(std::string& out, const ScopeView& scope) {
-  member(out, "scope");
-  out.push_back('{');
-  text_member(out, "name", scope.name);
-  text_member(out, "version", scope.version);
-  attributes_member(out, scope.attributes);
-  count_member(out, "droppedAttributesCount", scope.dropped_attributes);
+  if (form == JsonForm::otlp) {
+    enum_member(out, "code", span.status_code, {});
+  } else {
+    enum_member(out, "code", span.status_code,
+                {"STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"});
+  }
   out.push_back('}');
 }
 
@@ -268,11 +248,11 @@ bool append_scope_spans(std::string& out, Trace& trace, std::span<const Trace::S
     for (uint32_t i = 0; i < group.count; ++i) {
       if (!trace.read_span(group, i, span)) continue;
       if (std::exchange(any_span, true)) out.push_back(',');
-      append_span(out, span);
+      append_span(out, span, JsonForm::tempo);
       if (!checkpoint()) return false;
     }
     out.push_back(']');
-    text_member(out, "schemaUrl", scope.schema_url);
+    append_schema_url(out, scope.schema_url);
     out.push_back('}');
   }
   out.push_back(']');
@@ -314,6 +294,49 @@ void append_value(std::string& out, const Value& value) {
   out.push_back('}');
 }
 
+void append_span(std::string& out, const SpanView& span, JsonForm form) {
+  out.push_back('{');
+  id_member(out, "traceId", span.trace_id.view(), form);
+  id_member(out, "spanId", span.span_id.view(), form);
+  text_member(out, "traceState", span.trace_state);
+  if (!span.parent_id.is_zero()) id_member(out, "parentSpanId", span.parent_id.view(), form);
+  text_member(out, "name", span.name);
+  kind_member(out, span.kind, form);
+  time_member(out, "startTimeUnixNano", span.start_ns);
+  time_member(out, "endTimeUnixNano", span.end_ns);
+  attributes_member(out, span.attributes);
+  count_member(out, "droppedAttributesCount", span.dropped_attributes);
+  list_member(out, "events", span.events, append_event, form);
+  count_member(out, "droppedEventsCount", span.dropped_events);
+  list_member(out, "links", span.links, append_link, form);
+  count_member(out, "droppedLinksCount", span.dropped_links);
+  append_status(out, span, form);
+  count_member(out, "flags", span.flags);
+  out.push_back('}');
+}
+
+void append_resource(std::string& out, const ResourceView& resource) {
+  member(out, "resource");
+  out.push_back('{');
+  attributes_member(out, resource.attributes);
+  count_member(out, "droppedAttributesCount", resource.dropped_attributes);
+  out.push_back('}');
+}
+
+void append_scope(std::string& out, const ScopeView& scope) {
+  member(out, "scope");
+  out.push_back('{');
+  text_member(out, "name", scope.name);
+  text_member(out, "version", scope.version);
+  attributes_member(out, scope.attributes);
+  count_member(out, "droppedAttributesCount", scope.dropped_attributes);
+  out.push_back('}');
+}
+
+void append_schema_url(std::string& out, std::string_view url) {
+  text_member(out, "schemaUrl", url);
+}
+
 void append_resource_spans(Trace& trace, std::string& out,
                            const std::function<bool()>& checkpoint) {
   ResourceView resource;
@@ -331,7 +354,7 @@ void append_resource_spans(Trace& trace, std::string& out,
     out += std::exchange(any, true) ? ",{" : "{";
     append_resource(out, resource);
     if (!append_scope_spans(out, trace, groups.subspan(first, end - first), checkpoint)) return;
-    text_member(out, "schemaUrl", resource.schema_url);
+    append_schema_url(out, resource.schema_url);
     out.push_back('}');
   }
   out.push_back(']');

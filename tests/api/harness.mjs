@@ -121,7 +121,7 @@ export function run(args, { env = {}, cwd, timeoutMs = 15_000 } = {}) {
     children.add(child);
     const out = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'])
-      child[name].on('data', (d) => {
+      child[name].setEncoding('utf8').on('data', (d) => {
         out[name] += d;
       });
     const timer = setTimeout(() => {
