@@ -25,9 +25,12 @@ namespace vivace {
 
 struct BlockFooter;
 struct BlockDirectory;
+struct ContentForms;
+struct DecodedColumn;
 struct ExpectedColumn;
 struct FirstFingerprints;
 struct TraceTable;
+enum class Coding : uint8_t;
 class FilterPage;
 class TextList;
 
@@ -103,13 +106,37 @@ class Block final : public Part {
   uint32_t group_of_trace(uint32_t ordinal) const;
 
   ExpectedColumn expected(Field field, uint32_t group) const;
+  Asked asked_for(Field field, uint32_t group) const;
+  // As it is stored; without values, where there is no chunk.
+  Result<ContentForms> read_stored(const Asked& asked, DecodedColumn& out,
+                                   Inspected& inspected) const;
   Result<Column> read_column(const Asked& asked, Inspected& inspected) const;
+
+  // block_coded.cc: what chunks leave to other columns.
+  Result<Column> neighbour(Field field, uint32_t group, Inspected& inspected) const;
+  Result<std::vector<uint32_t>> owners_of_shapes(const Asked& asked, Inspected& inspected) const;
+  Result<Column> parent_rows(uint32_t group, Inspected& inspected) const;
+  Result<void> fill_in(const Asked& asked, Coding coding, DecodedColumn& decoded,
+                       Inspected& inspected) const;
+  Result<void> add_up(uint32_t group, std::vector<uint64_t>& values, Inspected& inspected) const;
+  Result<void> fill_in_parents(uint32_t group, DecodedColumn& decoded, Inspected& inspected) const;
+  Result<void> fill_in_resources(uint32_t group, DecodedColumn& decoded,
+                                 Inspected& inspected) const;
+  Result<void> fill_in_links(const Asked& asked, DecodedColumn& decoded,
+                             Inspected& inspected) const;
+  Result<void> fill_in_by_name(const Asked& asked, DecodedColumn& decoded,
+                               Inspected& inspected) const;
+  template <class T>
+  Result<void> spread(const std::vector<uint32_t>& place_of, const Column& names,
+                      const DecodedColumn& decoded, std::vector<T>& values) const;
+
   Result<Column> trace_column(uint32_t group, Inspected& inspected) const;
   Column received_column(uint32_t group) const;
   static Overflow join_overflow(Overflow overflow, const Column& codes);
   Range owners_in(Scope owner, uint32_t group) const;
   static uint32_t slot_of(Scope owner, uint32_t group);
   Error at(Error error, uint32_t column, uint32_t slot) const;
+  Error at(Error error, const Asked& asked) const;
 
   Storage& storage_;
   const std::string path_;

@@ -5,9 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "block/block_asked.h"
 #include "block/block_cached.h"
-#include "block/column_content.h"
-#include "block/layout.h"
 
 namespace vivace {
 namespace {
@@ -30,12 +29,6 @@ ValueForm value_form(ValueType type) {
 }
 
 }  // namespace
-
-struct Block::Asked {
-  uint32_t column = 0;
-  uint32_t slot = 0;
-  ExpectedColumn expected;
-};
 
 Range Block::owners_in(Scope owner, uint32_t group) const {
   switch (owner) {
@@ -73,22 +66,50 @@ Error Block::at(Error error, uint32_t column, uint32_t slot) const {
   return std::move(error).in(fmt::format("block {}: {}, {}", path_, place, piece));
 }
 
+Error Block::at(Error error, const Asked& asked) const {
+  return at(std::move(error), asked.column, asked.slot);
+}
+
+Result<ContentForms> Block::read_stored(const Asked& asked, DecodedColumn& out,
+                                        Inspected& inspected) const {
+  const std::string content = TRY(read_chunk(asked.column, asked.slot, inspected));
+  if (content.empty() && asked.expected.dense) {
+    return std::unexpected(at({Code::corrupt, "a chunk is missing"}, asked));
+  }
+  if (content.empty()) return ContentForms();
+  const ContentForms forms = forms_of(content);
+  if (asked.expected.form == ValueForm::texts && forms.values == ValueForm::codes) {
+    out.dictionary = TRY(dictionary(asked.column, inspected));
+  }
+  if (forms.owners == OwnerForm::shapes) {
+    auto owners = owners_of_shapes(asked, inspected);
+    if (!owners) return std::unexpected(at(std::move(owners).error(), asked));
+    out.owners = *std::move(owners);
+  }
+  const auto taken = take_column(content, asked.expected, out);
+  if (!taken) return std::unexpected(at(taken.error(), asked));
+  return forms;
+}
+
 Result<Column> Block::read_column(const Asked& asked, Inspected& inspected) const {
   const ExpectedColumn& expected = asked.expected;
   const bool texts = expected.form == ValueForm::texts;
   if (expected.owners.count == 0) return empty_column(texts);
-  const std::string content = TRY(read_chunk(asked.column, asked.slot, inspected));
-  if (content.empty() && expected.dense) {
-    return std::unexpected(at({Code::corrupt, "a chunk is missing"}, asked.column, asked.slot));
-  }
-  if (content.empty()) return empty_column(texts);
   auto decoded = std::make_shared<DecodedColumn>();
-  if (texts && holds_codes(content)) {
-    decoded->dictionary = TRY(dictionary(asked.column, inspected));
+  const ContentForms forms = TRY(read_stored(asked, *decoded, inspected));
+  if (forms.count == 0) return empty_column(texts);
+  if (forms.coding != Coding::plain) {
+    auto filled = fill_in(asked, forms.coding, *decoded, inspected);
+    if (!filled) return std::unexpected(at(std::move(filled).error(), asked));
   }
-  auto column = take_column(content, expected, std::move(decoded));
-  if (!column) return std::unexpected(at(std::move(column).error(), asked.column, asked.slot));
-  return column;
+  return make_column(expected, forms, std::move(decoded));
+}
+
+Block::Asked Block::asked_for(Field field, uint32_t group) const {
+  return {.column = field_column(field),
+          .slot = slot_of(info(field).owner, group),
+          .expected = expected(field, group),
+          .group = group};
 }
 
 ExpectedColumn Block::expected(Field field, uint32_t group) const {
@@ -122,12 +143,13 @@ ExpectedColumn Block::expected(Field field, uint32_t group) const {
 Result<Column> Block::read(Field field, uint32_t group, Inspected& inspected) const {
   if (field == Field::trace) return trace_column(group, inspected);
   if (field == Field::received_ns) return received_column(group);
-  const uint32_t slot = slot_of(info(field).owner, group);
-  Column column = TRY(read_column({field_column(field), slot, expected(field, group)}, inspected));
+  if (field == Field::parent_row) return parent_rows(group, inspected);
+  const Asked asked = asked_for(field, group);
+  Column column = TRY(read_column(asked, inspected));
   const bool ascends = field == Field::event_span || field == Field::link_span;
   for (const Slice& slice : column.slices) {
     if (!ascends || std::is_sorted(slice.words, slice.words + slice.count)) continue;
-    return std::unexpected(at({Code::corrupt, "not in order"}, field_column(field), slot));
+    return std::unexpected(at({Code::corrupt, "not in order"}, asked));
   }
   return column;
 }
@@ -165,7 +187,13 @@ Result<Column> Block::read_attribute(Scope owner, uint32_t column, uint32_t grou
                                      Inspected& inspected) const {
   const ExpectedColumn expected{owners_in(owner, group), false,
                                 value_form(this->column(owner, column).type)};
-  return read_column({footer_->attribute_column(owner, column), slot_of(owner, group), expected},
+  return read_column({.column = footer_->attribute_column(owner, column),
+                      .slot = slot_of(owner, group),
+                      .expected = expected,
+                      .group = group,
+                      .is_attribute = true,
+                      .owner = owner,
+                      .attribute = column},
                      inspected);
 }
 
@@ -174,7 +202,11 @@ Result<Column> Block::read_attribute(Scope owner, uint32_t column, uint32_t grou
 Result<Overflow> Block::read_overflow(Scope owner, uint32_t group, Inspected& inspected) const {
   const uint32_t slot = slot_of(owner, group);
   const auto piece = [&](OverflowPiece which, const ExpectedColumn& expected) {
-    return read_column({overflow_column(owner, which), slot, expected}, inspected);
+    return read_column({.column = overflow_column(owner, which),
+                        .slot = slot,
+                        .expected = expected,
+                        .group = group},
+                       inspected);
   };
   Overflow out;
   out.keys = TRY(piece(OverflowPiece::keys, {owners_in(owner, group), false, ValueForm::texts}));

@@ -165,7 +165,7 @@ Result<void> BlockFile::write_fields() {
   for (size_t i = 0; i < kFields; ++i) {
     const auto field = static_cast<Field>(i);
     const FieldInfo of = info(field);
-    if (field == Field::trace || field == Field::received_ns) continue;
+    if (!is_stored(field)) continue;
     if (plan_.order(of.owner).size() == 0) continue;
     if (field == Field::event_span || field == Field::link_span) {
       CHECK_OK(write_child_rows(field));
@@ -188,6 +188,7 @@ Result<void> BlockFile::write_shapes() {
     const Shapes& shapes = plan_.attributes(owner).shapes();
     footer_.shapes[static_cast<size_t>(owner)] = shapes.size();
     if (shapes.size() < 2) continue;
+    columns_->coder().set_shapes(owner, shapes);
     CHECK_OK(columns_->write_content(shapes_column(owner), group_slot(0), shapes_content(shapes)));
   }
   return {};
@@ -207,8 +208,8 @@ Result<void> BlockFile::write_overflow(Scope owner) {
                             .form = form,
                             .as_list = piece != OverflowPiece::keys});
   };
-  CHECK_OK(
-      write(OverflowPiece::keys, ValueForm::texts, [](const Overflow& list) { return list.keys; }));
+  CHECK_OK(write(OverflowPiece::keys, ValueForm::texts,
+                 [](const Overflow& list) { return list.keys; }));
   CHECK_OK(write(OverflowPiece::types, ValueForm::words,
                  [](const Overflow& list) { return list.types; }));
   CHECK_OK(write(OverflowPiece::values, ValueForm::longs, numbers_of));
@@ -286,6 +287,7 @@ Result<BlockSummary> BlockFile::write(const BlockIdentity& identity, const Block
   describe(identity);
   columns_ = std::make_unique<ColumnWriter>(sink_, footer_.seed, footer_.file_columns(),
                                             footer_.slots(), content.pace);
+  columns_->coder().describe(footer_, order_.traces);
   sink_.buffer() += kBlockMagic;
   section_start_ = sink_.offset();
   CHECK_OK(write_fields());

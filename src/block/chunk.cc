@@ -2,6 +2,7 @@
 // covers the header. Contexts of zstd: one a packer; for reading one a thread.
 #include "block/chunk.h"
 
+#include <array>
 #include <zstd.h>
 
 #include "base/bytes.h"
@@ -28,6 +29,19 @@ uint64_t chunk_checksum(std::string_view stored, const ChunkPlace& place) {
   return hash64(stored.substr(kChunkHeaderBytes), seed);
 }
 
+// Whether a sample of the content shows nothing to save: ids, mostly.
+bool is_noise(std::string_view content) {
+  constexpr size_t kSample = 4'096;
+  if (content.size() < 4 * kSample) return false;
+  std::array<uint32_t, 256> counts{};
+  const size_t step = content.size() / kSample;
+  for (size_t i = 0; i < kSample; ++i) ++counts[static_cast<uint8_t>(content[i * step])];
+  // Of pairs of the sample, how many are equal: 1 in 256, give or take a little, if it is noise.
+  uint64_t pairs = 0;
+  for (const uint64_t count : counts) pairs += count * (count - 1);
+  return pairs < kSample * (kSample - 1) / 256 * 102 / 100;
+}
+
 Error corrupt(const char* what) { return {Code::corrupt, what}; }
 
 }  // namespace
@@ -49,19 +63,36 @@ ChunkPacker::ChunkPacker() : context_(ZSTD_createCCtx()) {
   ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, kZstdLevel);
 }
 
+// One frame. A flush ends a block of zstd, and the next one has literal statistics of its own.
+Result<size_t> ChunkPacker::pack(std::span<char> to, std::string_view content,
+                                 std::span<const uint32_t> cuts) {
+  ZSTD_CCtx_reset(context_.get(), ZSTD_reset_session_only);
+  ZSTD_CCtx_setPledgedSrcSize(context_.get(), content.size());
+  ZSTD_outBuffer out{to.data(), to.size(), 0};
+  ZSTD_inBuffer in{content.data(), 0, 0};
+  for (size_t i = 0; i <= cuts.size(); ++i) {
+    const bool last = i == cuts.size();
+    in.size = last ? content.size() : cuts[i];
+    const size_t left =
+        ZSTD_compressStream2(context_.get(), &out, &in, last ? ZSTD_e_end : ZSTD_e_flush);
+    if (ZSTD_isError(left) != 0U) return fail(Code::internal, ZSTD_getErrorName(left));
+    if (left > 0) return content.size();  // no room: it does not get smaller
+  }
+  return out.pos;
+}
+
 Result<void> ChunkPacker::append(std::string& out, std::string_view content,
-                                 const ChunkPlace& place) {
+                                 const ChunkPlace& place, std::span<const uint32_t> cuts) {
   if (content.size() > kChunkBytesMax) {
     return fail(Code::too_large, "a chunk holds more than 1 GiB");
   }
   const size_t at = out.size();
   uint8_t packing = kPackedRaw;
-  if (content.size() >= kPackedMin) {
-    const size_t room = ZSTD_compressBound(content.size());
+  if (content.size() >= kPackedMin && !is_noise(content)) {
+    const size_t room = ZSTD_compressBound(content.size()) + 16 * cuts.size();
     resize_uninitialized(out, at + kChunkHeaderBytes + room);
-    const size_t packed = ZSTD_compress2(context_.get(), out.data() + at + kChunkHeaderBytes, room,
-                                         content.data(), content.size());
-    if (ZSTD_isError(packed) != 0U) return fail(Code::internal, ZSTD_getErrorName(packed));
+    const std::span<char> to(out.data() + at + kChunkHeaderBytes, room);
+    const size_t packed = TRY(pack(to, content, cuts));
     if (packed < content.size()) {
       packing = kPackedZstd;
       out.resize(at + kChunkHeaderBytes + packed);

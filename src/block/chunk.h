@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,13 +37,18 @@ uint64_t place_seed(const ChunkPlace& place);
 class ChunkPacker {
  public:
   ChunkPacker();
-  // Appends header and content to `out`. Code::too_large past kChunkBytesMax.
-  Result<void> append(std::string& out, std::string_view content, const ChunkPlace& place);
+  // Appends header and content to `out`. At `cuts` (ascending) the content changes its nature:
+  // what lies between two is packed with statistics of its own. Code::too_large past
+  // kChunkBytesMax.
+  Result<void> append(std::string& out, std::string_view content, const ChunkPlace& place,
+                      std::span<const uint32_t> cuts = {});
 
  private:
   struct Free {
     void operator()(ZSTD_CCtx_s* context) const;
   };
+  Result<size_t> pack(std::span<char> to, std::string_view content, std::span<const uint32_t> cuts);
+
   std::unique_ptr<ZSTD_CCtx_s, Free> context_;
 };
 

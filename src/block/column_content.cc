@@ -60,30 +60,90 @@ void take_owners(ByteReader& in, OwnerForm form, Range range, std::span<uint32_t
 }
 
 // Before memory is taken for so many values: an owner may have any number of them, but each stands
-// in the list, in a byte at least.
-bool is_possible(OwnerForm form, uint32_t count, uint32_t owners, size_t bytes_left) {
-  if (count == 0) return false;  // then there is no chunk
-  if (form == OwnerForm::dense) return count == owners;
-  if (form == OwnerForm::bitmap) return count <= owners;
-  return form == OwnerForm::list && count <= bytes_left && count <= kGroupValuesMax;
+// in the list, in a byte at least; those of shapes are there already.
+bool is_possible(const ContentForms& forms, uint32_t owners, size_t bytes_left,
+                 const DecodedColumn& decoded) {
+  if (forms.count == 0) return false;  // then there is no chunk
+  switch (forms.owners) {
+    case OwnerForm::dense:
+      return forms.count == owners;
+    case OwnerForm::bitmap:
+      return forms.count <= owners;
+    case OwnerForm::list:
+      return forms.count <= bytes_left && forms.count <= kGroupValuesMax;
+    case OwnerForm::shapes:
+      return forms.count == decoded.owners.size();
+  }
+  return false;
 }
 
-void take_values(ByteReader& in, ValueForm form, uint32_t count, DecodedColumn& out) {
+template <class T>
+void take_all(ByteReader& in, std::vector<T>& values, uint32_t count) {
+  values.resize(count);
+  take_numbers(in, std::span<T>(values));
+}
+
+template <class T>
+void take_referring(ByteReader& in, const std::vector<uint32_t>& references,
+                    std::vector<T>& values) {
+  std::vector<T> stored(static_cast<size_t>(std::ranges::count(references, 0U)));
+  take_numbers(in, std::span<T>(stored));
+  values.resize(references.size());
+  size_t next = 0;
+  for (size_t i = 0; i < references.size(); ++i) {
+    if (references[i] == 0) values[i] = stored[next++];
+  }
+}
+
+void take_references(ByteReader& in, const ContentForms& forms, DecodedColumn& out) {
+  take_all(in, out.references, forms.count);
+  if (!in.ok()) return;
+  if (forms.values == ValueForm::longs) return take_referring(in, out.references, out.longs);
+  if (forms.values == ValueForm::words) return take_referring(in, out.references, out.words);
+  in.set_failed();
+}
+
+void take_by_name(ByteReader& in, const ContentForms& forms, DecodedColumn& out) {
+  const auto names = in.take<uint32_t>();
+  if (names == 0 || names > in.left()) return in.set_failed();
+  take_all(in, out.references, names);
+  if (!in.ok()) return;
+  if (forms.values == ValueForm::longs) return take_all(in, out.longs, names);
+  if (forms.values == ValueForm::words || forms.values == ValueForm::codes) {
+    return take_all(in, out.words, names);
+  }
+  in.set_failed();
+}
+
+void take_plain(ByteReader& in, ValueForm form, uint32_t count, DecodedColumn& out) {
   switch (form) {
     case ValueForm::none:
       return;
     case ValueForm::longs:
-      out.longs.resize(count);
-      return take_numbers(in, std::span<uint64_t>(out.longs));
+      return take_all(in, out.longs, count);
     case ValueForm::words:
     case ValueForm::codes:
-      out.words.resize(count);
-      return take_numbers(in, std::span<uint32_t>(out.words));
+      return take_all(in, out.words, count);
     case ValueForm::texts:
       out.texts.take(in, count);
       out.words.resize(count);
       std::iota(out.words.begin(), out.words.end(), 0U);
       return;
+  }
+  in.set_failed();
+}
+
+void take_values(ByteReader& in, const ContentForms& forms, DecodedColumn& out) {
+  switch (forms.coding) {
+    case Coding::plain:
+      return take_plain(in, forms.values, forms.count, out);
+    case Coding::references:
+      return take_references(in, forms, out);
+    case Coding::running:
+      if (forms.values != ValueForm::longs) return in.set_failed();
+      return take_all(in, out.longs, forms.count);
+    case Coding::by_name:
+      return take_by_name(in, forms, out);
   }
   in.set_failed();
 }
@@ -117,55 +177,91 @@ class NoTexts final : public Texts {
   std::string_view operator[](uint32_t) const override { return {}; }
 };
 
+template <class T>
+void append_stored(std::string& out, std::span<const T> values, const ColumnCoding& coding,
+                   const NumberOptions& options) {
+  if (coding.coding != Coding::references) return append_numbers(out, values, options);
+  std::vector<T> stored;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (coding.references[i] == 0) stored.push_back(values[i]);
+  }
+  append_numbers(out, std::span<const T>(stored), options);
+}
+
+void append_values(std::string& out, const ColumnValues& values, const ColumnCoding& coding,
+                   const NumberOptions& options) {
+  if (coding.coding == Coding::references) append_numbers(out, coding.references, options);
+  if (coding.coding == Coding::by_name) {
+    append_le(out, static_cast<uint32_t>(coding.references.size()));
+    append_numbers(out, coding.references, {.byte_each = true});
+  }
+  const bool instead = !coding.words.empty() || !coding.longs.empty();
+  if (values.form == ValueForm::longs) {
+    append_stored(out, instead ? coding.longs : values.longs, coding, options);
+  } else if (values.form == ValueForm::words || values.form == ValueForm::codes) {
+    append_stored(out, instead ? coding.words : values.words, coding, options);
+  } else if (values.form == ValueForm::texts) {
+    append_texts(out, values.texts);
+  }
+}
+
 }  // namespace
 
-void append_column(std::string& out, const ColumnValues& values) {
-  const OwnerForm owners = owner_form(values);
+void append_column(std::string& out, std::vector<uint32_t>& cuts, const ColumnValues& values,
+                   const ColumnCoding& coding) {
+  const OwnerForm owners = coding.by_shapes ? OwnerForm::shapes : owner_form(values);
   append_le(out, values.count);
   out.push_back(static_cast<char>(owners));
   out.push_back(static_cast<char>(values.form));
-  append_le<uint16_t>(out, 0);
+  out.push_back(static_cast<char>(coding.coding));
+  out.push_back(0);
   if (owners == OwnerForm::bitmap) append_bitmap(out, values.owners, values.owners_total);
-  if (owners == OwnerForm::list) append_numbers(out, values.owners, 1);
-  if (values.form == ValueForm::longs) append_numbers(out, values.longs);
-  if (values.form == ValueForm::words || values.form == ValueForm::codes) {
-    append_numbers(out, values.words);
-  }
-  if (values.form == ValueForm::texts) append_texts(out, values.texts);
+  if (owners == OwnerForm::list) append_numbers(out, values.owners, {.byte_each = true});
+  append_values(out, values, coding, {.maybe_cuts = &cuts});
 }
 
-bool holds_codes(std::string_view content) {
-  return content.size() >= kContentHeaderBytes &&
-         static_cast<ValueForm>(content[5]) == ValueForm::codes;
-}
-
-Result<Column> take_column(std::string_view content, const ExpectedColumn& expected,
-                           std::shared_ptr<DecodedColumn> decoded) {
+ContentForms forms_of(std::string_view content) {
   ByteReader in(content);
-  const auto count = in.take<uint32_t>();
-  const auto owners = static_cast<OwnerForm>(in.take<uint8_t>());
-  const auto form = static_cast<ValueForm>(in.take<uint8_t>());
-  in.take<uint16_t>();
-  const bool dense = owners == OwnerForm::dense;
-  if (!in.ok() || !is_possible(owners, count, expected.owners.count, in.left()) ||
-      !is_expected(form, expected.form) || (expected.dense && !dense)) {
+  ContentForms out;
+  out.count = in.take<uint32_t>();
+  out.owners = static_cast<OwnerForm>(in.take<uint8_t>());
+  out.values = static_cast<ValueForm>(in.take<uint8_t>());
+  out.coding = static_cast<Coding>(in.take<uint8_t>());
+  return out;
+}
+
+Result<void> take_column(std::string_view content, const ExpectedColumn& expected,
+                         DecodedColumn& decoded) {
+  ByteReader in(content);
+  const ContentForms forms = forms_of(in.take_bytes(kContentHeaderBytes));
+  const bool dense = forms.owners == OwnerForm::dense;
+  if (!in.ok() || !is_possible(forms, expected.owners.count, in.left(), decoded) ||
+      !is_expected(forms.values, expected.form) || (expected.dense && !dense)) {
     return fail(Code::corrupt, "not what the column holds");
   }
-  if (!dense) {
-    decoded->owners.resize(count);
-    take_owners(in, owners, expected.owners, decoded->owners);
+  if (!dense && forms.owners != OwnerForm::shapes) {
+    decoded.owners.resize(forms.count);
+    take_owners(in, forms.owners, expected.owners, decoded.owners);
   }
-  if (in.ok()) take_values(in, form, count, *decoded);
+  if (in.ok()) take_values(in, forms, decoded);
   if (!in.at_end()) return fail(Code::corrupt, "the content is cut short or too long");
-  if (!are_within(*decoded, form, expected)) return fail(Code::corrupt, "a value is out of range");
+  if (!are_within(decoded, forms.values, expected)) {
+    return fail(Code::corrupt, "a value is out of range");
+  }
+  return {};
+}
+
+Column make_column(const ExpectedColumn& expected, const ContentForms& forms,
+                   std::shared_ptr<const DecodedColumn> decoded) {
   Column column;
-  column.slices.push_back({.count = count,
+  const bool dense = forms.owners == OwnerForm::dense;
+  column.slices.push_back({.count = forms.count,
                            .first_owner = expected.owners.first,
                            .owners = dense ? nullptr : decoded->owners.data(),
                            .words = decoded->words.empty() ? nullptr : decoded->words.data(),
                            .longs = decoded->longs.empty() ? nullptr : decoded->longs.data()});
-  if (form == ValueForm::texts) column.texts = &decoded->texts;
-  if (form == ValueForm::codes) column.texts = decoded->dictionary.get();
+  if (forms.values == ValueForm::texts) column.texts = &decoded->texts;
+  if (forms.values == ValueForm::codes) column.texts = decoded->dictionary.get();
   column.keep = std::move(decoded);
   return column;
 }

@@ -28,13 +28,14 @@ Result<void> BlockSink::finish() {
   return file_->sync();
 }
 
-Result<void> ColumnWriter::write_content(uint32_t column, uint32_t slot, std::string_view content) {
+Result<void> ColumnWriter::write_content(uint32_t column, uint32_t slot, std::string_view content,
+                                         std::span<const uint32_t> cuts) {
   const size_t cell = size_t{column} * slots_ + slot;
   ASSERT(cell >= next_cell_ && cell < lengths_.size());
   next_cell_ = cell + 1;
   if (pace_) CHECK_OK(pace_());
   const uint64_t before = sink_.offset();
-  CHECK_OK(packer_.append(sink_.buffer(), content, {seed_, column, slot}));
+  CHECK_OK(packer_.append(sink_.buffer(), content, {seed_, column, slot}, cuts));
   lengths_[cell] = static_cast<uint32_t>(sink_.offset() - before);
   return sink_.flush_if_full();
 }
@@ -51,8 +52,9 @@ Result<void> ColumnWriter::write_values(uint32_t column, uint32_t slot,
     return fail(Code::too_large, "too many values of one column in a row group");
   }
   content_.clear();
-  append_column(content_, values);
-  return write_content(column, slot, content_);
+  cuts_.clear();
+  coder_.append(content_, cuts_, column, slot, values);
+  return write_content(column, slot, content_, cuts_);
 }
 
 Result<void> ColumnWriter::write_dictionary(uint32_t column, const TextCodes& codes) {

@@ -1,6 +1,6 @@
-// Writes the columns of a block: gathers a column of the sources row group by row group, and
-// appends a chunk for each that has values, after the column's dictionary if it has one. The file
-// grows by whole chunks, in the order of columns and slots; their lengths become the directory.
+// Writes the columns of a block: gathers a column of the sources row group by row group, and appends
+// a chunk for each that has values, after the column's dictionary if it has one. The file grows by
+// whole chunks, in the order of columns and slots; their lengths become the directory.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "block/chunk.h"
-#include "block/column_content.h"
+#include "block/chunk_coder.h"
 #include "block/few_values.h"
 #include "block/owner_order.h"
 #include "block/piece_column.h"
@@ -42,8 +42,8 @@ struct SourceColumn {
   const OwnerOrder& order;
   ReadPiece read;
   ValueForm form = ValueForm::none;  // texts: as codes or texts
-  bool all = false;                  // each owner has one value
-  bool as_list = false;              // the values alone, as if each were an owner of its own
+  bool all = false;      // each owner has one value
+  bool as_list = false;  // the values alone, as if each were an owner of its own
 };
 
 class ColumnWriter {
@@ -61,10 +61,14 @@ class ColumnWriter {
   Result<void> write(uint32_t column, const SourceColumn& from);
   // One chunk.
   Result<void> write_values(uint32_t column, uint32_t slot, const ColumnValues& values);
-  Result<void> write_content(uint32_t column, uint32_t slot, std::string_view content);
+  Result<void> write_content(uint32_t column, uint32_t slot, std::string_view content,
+                             std::span<const uint32_t> cuts = {});
   Result<void> write_dictionary(uint32_t column, const TextCodes& codes);
   // Sections that are one chunk; not in the directory.
   Result<void> write_section(uint16_t kind, std::string_view content);
+
+  // To be told of the block before the first column, and of shapes before the attributes.
+  ChunkCoder& coder() { return coder_; }
 
   // By column and slot.
   const std::vector<uint32_t>& lengths() const { return lengths_; }
@@ -82,8 +86,10 @@ class ColumnWriter {
   size_t next_cell_ = 0;
   std::function<Result<void>()> pace_;
   ChunkPacker packer_;
+  ChunkCoder coder_;
   // Used again and again.
   std::string content_;
+  std::vector<uint32_t> cuts_;
   GroupValues values_;
 };
 

@@ -33,8 +33,12 @@ constexpr uint32_t kDictionaryBytes = 1U << 20;
 // Columns of the file. 0-63: the fields.
 constexpr uint32_t field_column(Field field) { return static_cast<uint32_t>(field); }
 // FORMAT.md lists them: a field that is added later goes behind the others.
-static_assert(kFields == 39 && static_cast<int>(Field::link_span) == 23 &&
+static_assert(kFields == 40 && static_cast<int>(Field::link_span) == 23 &&
               static_cast<int>(Field::resource_shape) == 31 && kFields <= 64);
+// Some fields follow from others, and have no chunks.
+constexpr bool is_stored(Field field) {
+  return field != Field::trace && field != Field::received_ns && field != Field::parent_row;
+}
 static_assert(static_cast<int>(ValueType::map) == 7 && static_cast<int>(Scope::link) == 4);
 constexpr uint32_t shapes_column(Scope owner) { return 64 + static_cast<uint32_t>(owner); }
 enum class OverflowPiece : uint8_t { keys, types, values, texts };
@@ -69,8 +73,14 @@ constexpr uint8_t kPackedRaw = 0;
 constexpr uint8_t kPackedZstd = 1;
 constexpr uint8_t kCodecPlain = 1;
 
-enum class OwnerForm : uint8_t { dense, bitmap, list };
+// Forms of runs of numbers, beside the count of their planes.
+constexpr uint8_t kNumberBits = 16;
+constexpr uint8_t kNumberClasses = 17;
+
+enum class OwnerForm : uint8_t { dense, bitmap, list, shapes };
 enum class ValueForm : uint8_t { none, words, longs, codes, texts };
+// What values are written as: themselves; or by way of what else the row group knows.
+enum class Coding : uint8_t { plain, references, running, by_name };
 
 constexpr bool has_row_groups(Scope owner) {
   return owner != Scope::resource && owner != Scope::scope;

@@ -17,7 +17,7 @@ std::string shapes_content(const Shapes& shapes) {
     columns.push_back(shape.column + 1);  // kOverflowColumn becomes 0
   }
   std::string out;
-  append_numbers(out, std::span<const uint32_t>(parents), 1);
+  append_numbers(out, std::span<const uint32_t>(parents), {.byte_each = true});
   append_numbers(out, std::span<const uint32_t>(columns));
   return out;
 }

@@ -52,6 +52,7 @@ class HeadPart final : public Part {
   Column rare(const Head::RareColumn& column, Range owners) const;
   Column rare_text(const Head::RareColumn& column, Range owners) const;
   Column received(Range rows) const;
+  Column parent_rows(Range rows) const;
 
   std::shared_ptr<const Head> head_;
   Head::Published published_;

@@ -16,6 +16,7 @@ FieldInfo info(Field field) {
     case resource:
     case scope:
     case span_shape:
+    case parent_row:
       return {Scope::span, kWords, true};
     case span_id:
     case parent_id:

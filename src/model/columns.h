@@ -120,8 +120,11 @@ enum class Field : uint8_t {
   scope_version,
   scope_schema_url,
   scope_dropped_attributes,
+  // Of spans, dense; told by others.
+  parent_row,  // words: the row of the parent; kNoRow without one, or if it is not in the row group
 };
-constexpr size_t kFields = static_cast<size_t>(Field::scope_dropped_attributes) + 1;
+constexpr size_t kFields = static_cast<size_t>(Field::parent_row) + 1;
+constexpr uint32_t kNoRow = UINT32_MAX;
 
 enum class FieldForm : uint8_t { words, longs, texts };
 struct FieldInfo {
