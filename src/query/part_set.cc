@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include "base/log.h"
 #include "query/stored_values.h"
 
@@ -12,6 +14,8 @@ namespace vivace {
 namespace {
 
 constexpr size_t kGroupsKept = 8;
+// Of a block: a trace that goes on in the next row group has filled this one (model/columns.h).
+constexpr uint32_t kRowGroupRowsMax = 65'536;
 // Damage that is not in a row group: of a part's tables, its index, its list of traces.
 constexpr uint32_t kWholePart = UINT32_MAX;
 
@@ -25,16 +29,24 @@ auto canonical_order(const SpanRef& s) {
 
 PartSet::PartSet(std::span<const Snapshot> snapshots) {
   for (const Snapshot& snapshot : snapshots) {
+    const SplitTraces* maybe_splits = snapshot.splits.get();
     damaged_parts_ += snapshot.damaged_parts;
+    splits_.push_back(maybe_splits);
     for (const auto& part : snapshot.parts) {
       Source source{.columns = std::make_unique<PartColumns>(part, *inspected_),
+                    .maybe_splits = maybe_splits,
+                    .number = static_cast<uint32_t>(&part - snapshot.parts.data()),
                     .received_after_ns = snapshot.received_after_ns};
-      source.has_hidden = std::ranges::any_of(source.columns->groups(), [&](const RowGroup& g) {
-        return g.received_max_ns < snapshot.received_after_ns;
-      });
+      source.is_block = maybe_splits != nullptr && source.number < maybe_splits->blocks();
+      for (const RowGroup& group : source.columns->groups()) {
+        if (group.received_max_ns < snapshot.received_after_ns) source.has_hidden = true;
+        source.start_min_ns = std::min(source.start_min_ns, group.start_min_ns);
+        source.end_max_ns = std::max(source.end_max_ns, group.end_max_ns);
+      }
       parts_.push_back(std::move(source));
     }
   }
+  any_split_ = parts_.size() > 1 && (splits_.size() > 1 || !knows_splits());
 }
 
 uint32_t PartSet::number_of(const PartColumns& part) const {
@@ -47,6 +59,27 @@ uint32_t PartSet::number_of(const PartColumns& part) const {
 bool PartSet::is_hidden(uint32_t part, uint32_t group) const {
   const Source& source = parts_[part];
   return source.columns->groups()[group].received_max_ns < source.received_after_ns;
+}
+
+bool PartSet::overlaps(uint32_t part, uint32_t group, uint64_t start_ns, uint64_t end_ns) const {
+  const Source& source = parts_[part];
+  uint64_t start_min_ns = source.start_min_ns;
+  uint64_t end_max_ns = source.end_max_ns;
+  if (source.is_block) {
+    const std::vector<RowGroup>& groups = source.columns->groups();
+    const auto goes_on = [&](size_t g) { return groups[g].rows.count >= kRowGroupRowsMax; };
+    size_t first = group;
+    while (first > 0 && goes_on(first - 1)) --first;
+    size_t last = group;
+    while (last + 1 < groups.size() && goes_on(last)) ++last;
+    start_min_ns = groups[first].start_min_ns;
+    end_max_ns = groups[first].end_max_ns;
+    for (size_t g = first + 1; g <= last; ++g) {
+      start_min_ns = std::min(start_min_ns, groups[g].start_min_ns);
+      end_max_ns = std::max(end_max_ns, groups[g].end_max_ns);
+    }
+  }
+  return start_min_ns <= end_ns && end_max_ns >= start_ns;
 }
 
 std::shared_ptr<GroupColumns> PartSet::group(uint32_t part, uint32_t group) {
@@ -79,14 +112,76 @@ bool PartSet::contain(const Error& error, uint32_t part, uint32_t group) {
   return true;
 }
 
+uint32_t PartSet::damaged() const {
+  uint32_t out = damaged_parts_ + static_cast<uint32_t>(damaged_groups_.size());
+  for (const SplitTraces* splits : splits_) out += splits == nullptr ? 0 : splits->damaged();
+  return out;
+}
+
 // ------------------------------------------------------------------------------- traces
+
+bool PartSet::knows_splits() const {
+  return parts_.size() < 2 || std::ranges::find(splits_, nullptr) == splits_.end();
+}
+
+bool PartSet::is_split(const TraceId& id) const {
+  if (any_split_ || parts_.size() < 2) return any_split_;
+  return splits_.front()->is_split(id);
+}
+
+Result<std::vector<SplitTrace>> PartSet::reaching_into(uint64_t start_ns, uint64_t end_ns) {
+  std::vector<SplitTrace> out;
+  for (const SplitTraces* splits : splits_) {
+    if (splits == nullptr) continue;
+    const auto traces = splits->reaching_into(start_ns, end_ns);
+    if (traces) {
+      out.insert(out.end(), traces->begin(), traces->end());
+    } else if (!contain(traces.error(), 0, kWholePart)) {
+      return std::unexpected(traces.error());
+    }
+  }
+  return out;
+}
+
+void PartSet::leave_out_repeats(uint32_t part, uint32_t group, Bits& rows) const {
+  const Source& source = parts_[part];
+  if (source.maybe_splits == nullptr || source.is_block) return;
+  const Range range = source.columns->groups()[group].rows;
+  const SplitTraces::Rows repeats = source.maybe_splits->repeats(source.number);
+  for (auto at = std::ranges::lower_bound(*repeats, range.first);
+       at != repeats->end() && *at < range.end(); ++at) {
+    rows.assign(*at - range.first, false);
+  }
+}
+
+Result<Bits> PartSet::split_rows(uint32_t part, uint32_t group) {
+  const Range rows = this->part(part).groups()[group].rows;
+  if (any_split_ || parts_.size() < 2) return Bits(rows.count, any_split_);
+  Bits out(rows.count);
+  boost::unordered_flat_map<uint32_t, bool> known;  // in a head, rows of traces are mixed
+  const auto columns = this->group(part, group);
+  for (const Slice& slice : TRY(columns->field(Field::trace))->column.slices) {
+    for (uint32_t i = 0; i < slice.count; ++i) {
+      const auto [trace, is_new] = known.try_emplace(slice.words[i], false);
+      if (is_new) {
+        const TraceId id = TRY(this->part(part).part().trace(slice.words[i], lookups_)).id;
+        trace->second = is_split(id);
+      }
+      if (trace->second) out.set(slice.owner(i) - rows.first);
+    }
+  }
+  return out;
+}
 
 Result<TracePlaces> PartSet::find(const TraceId& id, std::optional<TracePlaces::Place> known) {
   TracePlaces out{.id = id, .places = {}};
-  for (uint32_t part = 0; part < size(); ++part) {
+  const bool is_whole = known && !is_split(id);
+  const uint32_t first = is_whole ? known->part : 0;
+  const uint32_t end = is_whole ? known->part + 1 : size();
+  for (uint32_t part = first; part < end; ++part) {
     const auto found = known && known->part == part
                            ? Result<std::optional<uint32_t>>(known->ordinal)
-                           : look_up(part, id);
+                           : this->part(part).part().find_trace(id, lookups_);
     auto added = found ? Result<void>() : std::unexpected(found.error());
     if (found && *found) added = add_place(part, **found, out);
     if (!added && !contain(added.error(), part, kWholePart)) {
@@ -94,28 +189,6 @@ Result<TracePlaces> PartSet::find(const TraceId& id, std::optional<TracePlaces::
     }
   }
   return out;
-}
-
-Result<std::optional<uint32_t>> PartSet::look_up(uint32_t part, const TraceId& id) {
-  constexpr uint32_t kShare = 16;  // look-ups for one in so many traces: then know them all
-  Source& source = parts_[part];
-  const Part& in = source.columns->part();
-  if (!source.known && ++source.lookups > in.traces() / kShare && in.traces() <= known_left_) {
-    CHECK_OK(know(source));
-  }
-  if (source.known && !source.known->contains(id.hash())) return std::nullopt;
-  return in.find_trace(id, lookups_);
-}
-
-Result<void> PartSet::know(Source& source) {
-  const Part& in = source.columns->part();
-  boost::unordered_flat_set<uint64_t> known(in.traces());
-  for (uint32_t ordinal = 0; ordinal < in.traces(); ++ordinal) {
-    known.insert(TRY(in.trace(ordinal, lookups_)).id.hash());
-  }
-  known_left_ -= in.traces();
-  source.known = std::move(known);
-  return {};
 }
 
 Result<void> PartSet::add_place(uint32_t part, uint32_t ordinal, TracePlaces& out) {
@@ -187,18 +260,19 @@ Result<PartSet::Root> PartSet::root(std::span<const SpanRef> spans) {
   const auto is_root = [this](const SpanRef& span) -> Result<bool> {
     return TRY(group_of(span)->number(Field::parent_id, span.row)) == 0;
   };
-  const auto read = [this](const SpanRef& span) -> Result<Root> {
-    const auto name = TRY(group_of(span)->value(Field::name, span.row));
-    return Root{std::string(name ? name->text : std::string_view()), TRY(service_of(span))};
-  };
   for (size_t i = spans.size(); i-- > 0;) {
     const SpanRef& span = spans[i];
     const auto found = is_root(span);
     if (found && !*found) continue;
-    auto out = found ? read(span) : std::unexpected(found.error());
+    auto out = found ? name_of(span) : std::unexpected(found.error());
     if (out || !contain(out.error(), span.part, part(span.part).group_of(span.row))) return out;
   }
   return Root{};
+}
+
+Result<PartSet::Root> PartSet::name_of(const SpanRef& span) {
+  const auto name = TRY(group_of(span)->value(Field::name, span.row));
+  return Root{std::string(name ? name->text : std::string_view()), TRY(service_of(span))};
 }
 
 Result<std::string> PartSet::service_of(const SpanRef& span) {
@@ -212,22 +286,40 @@ Result<std::string> PartSet::service_of(const SpanRef& span) {
 
 Result<const TraceFacts*> TraceFactsOf::facts(PartColumns& part, uint32_t ordinal) {
   Inspected lookup;
-  const TraceId id = TRY(part.part().trace(ordinal, lookup)).id;
-  if (facts_ && id == last_) return &*facts_;
+  const TraceEntry entry = TRY(part.part().trace(ordinal, lookup));
+  if (facts_ && entry.id == last_) return &*facts_;
   facts_.reset();
-  const TracePlaces places =
-      TRY(parts_.find(id, TracePlaces::Place{parts_.number_of(part), ordinal}));
+  const uint32_t number = parts_.number_of(part);
+  auto facts = parts_.is_split(entry.id) || parts_.has_hidden(number)
+                   ? gathered(entry, {number, ordinal})
+                   : whole(entry, {number, ordinal});
+  last_ = entry.id;
+  facts_ = TRY(std::move(facts));
+  return &*facts_;
+}
+
+// All in the part: the trace table knows its times, and where its root is.
+Result<TraceFacts> TraceFactsOf::whole(const TraceEntry& entry, TracePlaces::Place place) {
+  TraceFacts out{
+      .start_ns = entry.start_ns, .end_ns = entry.end_ns, .root_name = {}, .root_service = {}};
+  if (!roots_ || !entry.root) return out;
+  const auto root = parts_.name_of({.part = place.part, .row = *entry.root});
+  if (!root) return gathered(entry, place);  // there may be another
+  out.root_name = std::move(root->name);
+  out.root_service = std::move(root->service);
+  return out;
+}
+
+Result<TraceFacts> TraceFactsOf::gathered(const TraceEntry& entry, TracePlaces::Place place) {
+  const TracePlaces places = TRY(parts_.find(entry.id, place));
   TraceFacts out{
       .start_ns = places.start_ns, .end_ns = places.end_ns, .root_name = {}, .root_service = {}};
-  if (roots_) {
-    const std::vector<SpanRef> spans = TRY(parts_.spans(places));
-    PartSet::Root root = TRY(parts_.root(spans));
-    out.root_name = std::move(root.name);
-    out.root_service = std::move(root.service);
-  }
-  last_ = id;
-  facts_ = std::move(out);
-  return &*facts_;
+  if (!roots_) return out;
+  const std::vector<SpanRef> spans = TRY(parts_.spans(places));
+  PartSet::Root root = TRY(parts_.root(spans));
+  out.root_name = std::move(root.name);
+  out.root_service = std::move(root.service);
+  return out;
 }
 
 }  // namespace vivace

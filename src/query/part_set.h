@@ -6,11 +6,13 @@
 // The times of a trace count every copy of a span: copies have the same times, unless a client
 // sends another span under the same id.
 //
+// Only traces that the snapshot calls split lie in several parts; the others are looked up nowhere
+// else. Between snapshots of several tenants nobody knows, so any trace may be split.
+//
 // DAMAGE costs what it is in. Whoever meets an error asks `contain`: it counts damage, logs the
 // first, and says whether to go on without; what is no damage is the question's own failure.
 //
-// One question, one thread. Memory: the columns of the few row groups that were used last, and at
-// most kKnownTracesMax fingerprints of traces.
+// One question, one thread. Memory: the columns of the few row groups that were used last.
 #pragma once
 
 #include <list>
@@ -21,6 +23,7 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "query/bits.h"
 #include "query/group_columns.h"
 #include "query/row_values.h"
 #include "store/snapshot.h"
@@ -38,10 +41,6 @@ struct TracePlaces {
   uint64_t end_ns = 0;
   std::vector<Place> places;  // oldest part first
 };
-
-// A part that is asked for many traces, most of which it does not have, is asked for all that it
-// has, once; from then on only those are looked up.
-constexpr uint32_t kKnownTracesMax = 4'000'000;
 
 struct SpanRef {
   uint64_t start_ns = 0;
@@ -64,13 +63,30 @@ class PartSet {
   // Whether row groups are past retention: one, and any of a part.
   bool is_hidden(uint32_t part, uint32_t group) const;
   bool has_hidden(uint32_t part) const { return parts_[part].has_hidden; }
+  // Whether a row group overlaps the time, both ends inclusive, or another does that may have rows
+  // of the same traces: all row groups of a head, and those that one large trace fills in a block.
+  bool overlaps(uint32_t part, uint32_t group, uint64_t start_ns, uint64_t end_ns) const;
   // Kept while it is one of those used last, or held.
   std::shared_ptr<GroupColumns> group(uint32_t part, uint32_t group);
   std::shared_ptr<GroupColumns> group_of(const SpanRef& span);
   // For one that will not be asked for soon.
   void forget(uint32_t part, uint32_t group);
 
-  // Looks the trace up in every part. `known`: a place that it is known to have.
+  // False: nobody knows which row groups outside a time have spans of traces inside it.
+  bool knows_splits() const;
+  // Whether the trace may lie in several parts.
+  bool is_split(const TraceId& id) const;
+  // Those that overlap the time and do not lie inside it, so that row groups which `overlaps`
+  // denies may have their spans; by id. Their times are at least as wide as the traces.
+  Result<std::vector<SplitTrace>> reaching_into(uint64_t start_ns, uint64_t end_ns);
+  // Takes out of the rows of a group those that repeat spans of older parts, for who counts rows
+  // without gathering traces.
+  void leave_out_repeats(uint32_t part, uint32_t group, Bits& rows) const;
+  // The rows of a group whose traces may lie in several parts: what is evaluated inside the row
+  // group leaves them out, and gathers these traces instead.
+  Result<Bits> split_rows(uint32_t part, uint32_t group);
+
+  // Looks the trace up in every part that may have it. `known`: a place that it is known to have.
   Result<TracePlaces> find(const TraceId& id, std::optional<TracePlaces::Place> known = {});
   // Its spans in canonical order: start, span id, kind.
   Result<std::vector<SpanRef>> spans(const TracePlaces& trace);
@@ -80,6 +96,7 @@ class PartSet {
     std::string service;
   };
   Result<Root> root(std::span<const SpanRef> spans);
+  Result<Root> name_of(const SpanRef& span);
   // `service.name` of its resource; empty if that is no text.
   Result<std::string> service_of(const SpanRef& span);
 
@@ -88,17 +105,18 @@ class PartSet {
 
   // What reading columns cost. Look-ups are not counted: each would count a page of an index.
   const Inspected& inspected() const { return *inspected_; }
-  uint32_t damaged() const {
-    return damaged_parts_ + static_cast<uint32_t>(damaged_groups_.size());
-  }
+  uint32_t damaged() const;
 
  private:
   struct Source {
     std::unique_ptr<PartColumns> columns;
+    const SplitTraces* maybe_splits = nullptr;
+    uint32_t number = 0;  // in its snapshot
     int64_t received_after_ns = 0;
     bool has_hidden = false;
-    uint32_t lookups = 0;
-    std::optional<boost::unordered_flat_set<uint64_t>> known = std::nullopt;  // TraceId::hash
+    bool is_block = false;               // rows of a trace lie side by side
+    uint64_t start_min_ns = UINT64_MAX;  // over all row groups
+    uint64_t end_max_ns = 0;
   };
   struct Kept {
     uint32_t part;
@@ -106,8 +124,6 @@ class PartSet {
     std::shared_ptr<GroupColumns> columns;
   };
 
-  Result<std::optional<uint32_t>> look_up(uint32_t part, const TraceId& id);
-  Result<void> know(Source& source);
   Result<void> add_place(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> extend_by_rows(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> add_spans(const TracePlaces::Place& place, std::vector<SpanRef>& out);
@@ -115,7 +131,8 @@ class PartSet {
 
   std::unique_ptr<Inspected> inspected_ = std::make_unique<Inspected>();
   Inspected lookups_;
-  uint32_t known_left_ = kKnownTracesMax;
+  std::vector<const SplitTraces*> splits_;  // of each snapshot
+  bool any_split_ = false;                  // nobody knows which are
   std::vector<Source> parts_;
   std::list<Kept> kept_;  // the last used first
   uint32_t damaged_parts_ = 0;
@@ -130,6 +147,9 @@ class TraceFactsOf final : public TraceValues {
   Result<const TraceFacts*> facts(PartColumns& part, uint32_t ordinal) override;
 
  private:
+  Result<TraceFacts> whole(const TraceEntry& entry, TracePlaces::Place place);
+  Result<TraceFacts> gathered(const TraceEntry& entry, TracePlaces::Place place);
+
   PartSet& parts_;
   bool roots_;
   TraceId last_;

@@ -21,9 +21,6 @@ using traceql::Intrinsic;
 constexpr size_t kMatchesKept = 1024;  // row groups whose matches are remembered; 8 KiB each
 constexpr uint32_t kChecksEvery = 64;  // traces between two looks at the clock
 
-uint64_t add_up(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
-uint64_t take_off(uint64_t a, uint64_t b) { return a < b ? 0 : a - b; }
-
 struct TraceIdHash {
   using is_avalanching = void;
   size_t operator()(const TraceId& id) const { return id.hash(); }
@@ -33,6 +30,7 @@ struct TraceIdHash {
 struct Ranked {
   uint64_t start_ns = 0;
   TraceId id;
+  std::optional<TracePlaces::Place> known = std::nullopt;  // a place that has it
 };
 struct Newer {
   bool operator()(const Ranked& a, const Ranked& b) const {
@@ -60,12 +58,13 @@ class Search {
 
   Result<void> compile();
   std::vector<Visit> visits() const;
-  bool in_reach(const RowGroup& group) const;
   bool could_enter(const Ranked& trace) const;
 
   Result<void> visit(const Visit& visit);
   Result<std::vector<Ranked>> candidates(const Visit& visit, const Bits& rows);
-  Result<void> confirm(const Ranked& candidate);
+  Result<void> visit_from_outside();
+  // `seen`: one of its spans in some part matches.
+  Result<void> confirm(const Ranked& candidate, bool seen);
   Result<bool> all_conditions_hold(const TracePlaces& places);
   // The rows of a group that meet a condition; null if none does.
   Result<const Bits*> matches(size_t condition, uint32_t part, uint32_t group);
@@ -124,6 +123,7 @@ Result<SearchResult> Search::run() {
       return std::unexpected(visited.error());
     }
   }
+  CHECK_OK(visit_from_outside());
   for (const Ranked& trace : best_) {
     if (result_.traces.size() % kChecksEvery == 0) CHECK_OK(control_.check());
     result_.traces.push_back(TRY(describe(trace)));
@@ -135,17 +135,14 @@ Result<SearchResult> Search::run() {
   return std::move(result_);
 }
 
-bool Search::in_reach(const RowGroup& group) const {
-  return group.start_min_ns <= add_up(question_.end_ns, kTraceReachNs) &&
-         group.end_max_ns >= take_off(question_.start_ns, kTraceReachNs);
-}
-
 std::vector<Search::Visit> Search::visits() const {
   std::vector<Visit> out;
   for (uint32_t part = 0; part < parts_.size(); ++part) {
     const std::vector<RowGroup>& groups = parts_.part(part).groups();
     for (uint32_t g = 0; g < groups.size(); ++g) {
-      if (parts_.is_hidden(part, g) || !in_reach(groups[g])) continue;
+      if (parts_.is_hidden(part, g)) continue;
+      const bool in_window = parts_.overlaps(part, g, question_.start_ns, question_.end_ns);
+      if (!in_window && parts_.knows_splits()) continue;
       out.push_back({part, g, std::max(groups[g].end_max_ns, groups[g].start_min_ns)});
     }
   }
@@ -167,7 +164,26 @@ Result<void> Search::visit(const Visit& visit) {
   for (const Ranked& candidate : TRY(candidates(visit, *rows))) {
     if (!could_enter(candidate)) break;  // those behind it start no later
     if (++confirmed_ % kChecksEvery == 0) CHECK_OK(control_.check());
-    CHECK_OK(confirm(candidate));
+    CHECK_OK(confirm(candidate, true));
+  }
+  return {};
+}
+
+// Split traces whose matching spans may lie in row groups outside the window, which were not
+// visited. Their known times may be too wide: a trace starts no earlier, and no later than it ends.
+Result<void> Search::visit_from_outside() {
+  if (question_.never || question_.limit == 0 || !parts_.knows_splits()) return {};
+  const auto reaching = TRY(parts_.reaching_into(question_.start_ns, question_.end_ns));
+  std::vector<Ranked> traces;
+  for (const SplitTrace& trace : reaching) {
+    traces.push_back({.start_ns = std::max(trace.start_ns, trace.end_ns), .id = trace.id});
+  }
+  std::ranges::sort(traces, Newer());
+  for (const Ranked& trace : traces) {
+    if (!could_enter(trace)) break;
+    if (in_best_.contains(trace.id)) continue;
+    if (++confirmed_ % kChecksEvery == 0) CHECK_OK(control_.check());
+    CHECK_OK(confirm(trace, false));
   }
   return {};
 }
@@ -189,16 +205,16 @@ Result<std::vector<Ranked>> Search::candidates(const Visit& visit, const Bits& r
     Inspected lookup;
     const TraceEntry entry = TRY(part.part().trace(ordinal, lookup));
     const Ranked trace{parts_.has_hidden(visit.part) ? visit.start_max_ns : entry.start_ns,
-                       entry.id};
+                       entry.id, TracePlaces::Place{visit.part, ordinal}};
     if (could_enter(trace) && !in_best_.contains(trace.id)) out.push_back(trace);
   }
   std::ranges::sort(out, Newer());
   return out;
 }
 
-Result<void> Search::confirm(const Ranked& candidate) {
-  const TracePlaces places = TRY(parts_.find(candidate.id));
-  const Ranked trace{places.start_ns, candidate.id};
+Result<void> Search::confirm(const Ranked& candidate, bool seen) {
+  const TracePlaces places = TRY(parts_.find(candidate.id, candidate.known));
+  const Ranked trace{places.start_ns, candidate.id, candidate.known};
   if (places.places.empty() || !could_enter(trace)) return {};
   if (places.start_ns > question_.end_ns || places.end_ns < question_.start_ns) return {};
   const TraceFacts facts{
@@ -206,9 +222,8 @@ Result<void> Search::confirm(const Ranked& candidate) {
   const int64_t duration_ns = facts.duration_ns();
   if (duration_ns < question_.duration_min_ns || duration_ns > question_.duration_max_ns) return {};
   // In one part, the span that matched is the one that counts.
-  if ((places.places.size() > 1 || conditions_.size() > 1) && !TRY(all_conditions_hold(places))) {
-    return {};
-  }
+  const bool holds = seen && places.places.size() == 1 && conditions_.size() == 1;
+  if (!holds && !TRY(all_conditions_hold(places))) return {};
   best_.insert(trace);
   in_best_.insert(trace.id);
   if (best_.size() <= question_.limit) return {};
@@ -261,7 +276,7 @@ Result<const Bits*> Search::matches(size_t condition, uint32_t part, uint32_t gr
 // ------------------------------------------------------------------------------- the answer
 
 Result<FoundTrace> Search::describe(const Ranked& trace) {
-  const TracePlaces places = TRY(parts_.find(trace.id));
+  const TracePlaces places = TRY(parts_.find(trace.id, trace.known));
   FoundTrace out{.id = trace.id,
                  .start_ns = places.start_ns,
                  .end_ns = places.end_ns,

@@ -12,9 +12,10 @@
 // and a trace whose start in this part is older than the worst of `limit` traces found so far needs
 // no further look. The search ends when no row group is left that could hold a newer one.
 //
-// A WINDOW is on the whole trace: it begins before the end and ends after the start. Row groups
-// that lie kTraceReachNs beyond the window are not visited: matching spans of a trace that far
-// outside, whose other spans lie in another part, are not seen.
+// A WINDOW is on the whole trace: it begins before the end and ends after the start, both
+// inclusive. Row groups outside the window are visited only for their split traces that reach into
+// it. (Of a trace id that several tenants have, such a row group of one tenant may be passed over
+// when only the other tenant's spans reach into the window.)
 //
 // Memory: the answer, the columns of the row groups used last, and bitmaps of matches. A failing
 // evaluation is Code::invalid_argument; Code::cancelled and Code::deadline_exceeded are those of
@@ -33,8 +34,6 @@
 #include "traceql/ast.h"
 
 namespace vivace {
-
-constexpr uint64_t kTraceReachNs = 600'000'000'000;
 
 struct SearchQuestion {
   // The spans of the answer pass all of these. Conditions are borrowed.

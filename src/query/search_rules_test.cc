@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "query/part_set.h"
 #include "query/search.h"
 #include "query/testing/mixed_parts.h"
 #include "query/testing/naive.h"
+#include "store/testing/stored_parts.h"
 #include "traceql/traceql.h"
 
 namespace vivace {
@@ -115,21 +117,29 @@ TEST(SearchRules, WindowIsOnTheWholeTrace) {
               ElementsAre(1));  // it is in the other part
 }
 
+// Of late parts too: every other one is a day or so after the one before, and its traces reach
+// back.
 TEST(SearchRules, RandomWindows) {
-  for (uint64_t seed = 1; seed <= 30; ++seed) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     RandomSpans random(seed);
-    Parts parts(3);
+    const bool are_late = random.chance(50);
+    Parts parts(4);
     for (auto& part : parts) {
+      const auto p = static_cast<uint64_t>(&part - parts.data());
       for (int i = 0; i < 60; ++i) {
-        const auto p = static_cast<uint64_t>(&part - parts.data());
         const uint64_t id = p * 100 + static_cast<uint64_t>(i);
-        SentSpan one = span(1 + random.number(40), 2 + id, random.number(500));
+        SentSpan one =
+            span(1 + random.number(80), 2 + id, (are_late ? 2'000 * p : 0) + random.number(500));
         one.end_ns = one.start_ns + random.number(60 * kSecond);
         part.push_back(std::move(one));
+        if (p > 0 && random.chance(10)) part.push_back(parts[p - 1][random.number(60)]);
       }
     }
     MixedParts disk;
-    const Snapshot snapshot = disk.snapshot(parts, [&](size_t) { return random.chance(50); });
+    StoredParts stored;
+    const Snapshot snapshot = random.chance(70)
+                                  ? stored.snapshot(parts, random.number(parts.size() + 1))
+                                  : disk.snapshot(parts, [&](size_t) { return random.chance(50); });
     const auto query = traceql::parse("{ duration > 10s }");
     const auto traces = naive::traces_of(parts);
     const auto matches =
@@ -137,20 +147,69 @@ TEST(SearchRules, RandomWindows) {
                                   .get_if<traceql::Filter>()
                                   ->condition);
     for (int i = 0; i < 20; ++i) {
-      const uint64_t from = kStart + random.number(500 * kSecond);
-      const uint64_t to = from + random.number(100 * kSecond);
+      const uint64_t from = kStart + random.number((are_late ? 7'000 : 500) * kSecond);
+      const uint64_t to = from + random.number((random.chance(50) ? 2'000 : 100) * kSecond);
+      const size_t limit = random.chance(30) ? 1 + random.number(5) : 1'000;
       std::vector<uint64_t> expected;
       for (const naive::Match& match : matches) {
         if (match.trace->start_ns > to || match.trace->end_ns < from) continue;
+        if (expected.size() == limit) break;
         expected.push_back(std::byteswap(load<uint64_t>(match.trace->id.bytes.data() + 8)));
       }
       const auto found = ask(snapshot, "{ duration > 10s }", [&](SearchQuestion& question) {
         question.start_ns = from;
         question.end_ns = to;
+        question.limit = static_cast<uint32_t>(limit);
       });
       ASSERT_EQ(traces_of(found), expected) << "seed " << seed;
     }
   }
+}
+
+// A row group outside the window is looked at for split traces alone, and only if one reaches in.
+TEST(SearchRules, RowGroupsOutsideTheWindowArePassedOver) {
+  const Parts parts = {{span(1, 2, 0), span(2, 3, 1)}, {span(3, 4, 5'000)}, {span(3, 5, 9'000)}};
+  StoredParts stored;
+  const Snapshot snapshot = stored.snapshot(parts, 3);
+  const auto in_window = [&](uint64_t from_s, uint64_t to_s) {
+    return ask(snapshot, "{ name = \"span 4\" }", [&](SearchQuestion& question) {
+      question.start_ns = kStart + from_s * kSecond;
+      question.end_ns = kStart + to_s * kSecond;
+    });
+  };
+  auto result = in_window(9'000, 9'500);  // its match lies outside, in the second part
+  EXPECT_THAT(traces_of(result), ElementsAre(3));
+  EXPECT_EQ(result->inspected_spans, 2U);
+  EXPECT_EQ(result->groups, 1U);
+  result = in_window(7'000, 7'500);  // between its parts
+  EXPECT_THAT(traces_of(result), ElementsAre(3));
+  EXPECT_EQ(result->groups, 0U);
+  result = in_window(0, 100);
+  EXPECT_THAT(traces_of(result), IsEmpty());
+  EXPECT_EQ(result->inspected_spans, 2U);
+}
+
+// What is evaluated over bitmaps, without gathering traces, leaves out repeats and split traces.
+TEST(SearchRules, RowsOfSplitTracesAndRepeats) {
+  const Parts parts = {{span(1, 2, 0), span(2, 3, 1)},
+                       {span(2, 4, 3), span(3, 5, 4)},
+                       {span(3, 5, 4), span(4, 6, 5), span(3, 7, 6), span(2, 3, 1)}};
+  StoredParts stored;
+  const Snapshot snapshot = stored.snapshot(parts, 1);
+  PartSet set({&snapshot, 1});
+  const auto split = [&](uint32_t part) {
+    std::vector<uint32_t> rows;
+    set.split_rows(part, 0)->each([&](uint32_t row) { rows.push_back(row); });
+    return rows;
+  };
+  EXPECT_THAT(split(0), ElementsAre(1));
+  EXPECT_THAT(split(1), ElementsAre(0, 1));
+  EXPECT_THAT(split(2), ElementsAre(0, 2, 3));
+  Bits rows(4, true);
+  set.leave_out_repeats(2, 0, rows);
+  std::vector<uint32_t> kept;
+  rows.each([&](uint32_t row) { kept.push_back(row); });
+  EXPECT_THAT(kept, ElementsAre(1, 2));
 }
 
 TEST(SearchRules, WhatIsPastRetentionIsNotThere) {

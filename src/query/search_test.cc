@@ -8,6 +8,7 @@
 #include "query/testing/mixed_parts.h"
 #include "query/testing/naive.h"
 #include "query/testing/random_filters.h"
+#include "store/testing/stored_parts.h"
 #include "traceql/traceql.h"
 
 namespace vivace {
@@ -114,7 +115,8 @@ Oracle oracle(const std::vector<naive::Trace>& traces, const traceql::Query& que
   return out;
 }
 
-enum class Kinds : uint8_t { heads, blocks, mixed };
+// `stored`: blocks, then heads, that know which traces are split; of the others nobody knows.
+enum class Kinds : uint8_t { heads, blocks, mixed, stored };
 
 class RandomSearch : public testing::TestWithParam<std::tuple<Kinds, uint64_t>> {};
 
@@ -126,9 +128,13 @@ TEST_P(RandomSearch, AgreesWithTheOracle) {
   RandomFilters filters(random);
   const Parts parts = random_parts(random);
   MixedParts disk;
-  const Snapshot snapshot = disk.snapshot(parts, [&](size_t) {
-    return kinds == Kinds::blocks || (kinds == Kinds::mixed && random.chance(50));
-  });
+  StoredParts stored;
+  const Snapshot snapshot =
+      kinds == Kinds::stored
+          ? stored.snapshot(parts, random.number(parts.size() + 1))
+          : disk.snapshot(parts, [&](size_t) {
+              return kinds == Kinds::blocks || (kinds == Kinds::mixed && random.chance(50));
+            });
   const std::vector<naive::Trace> traces = naive::traces_of(parts);
   int answered = 0;
   for (int i = 0; i < kFilters; ++i) {
@@ -153,8 +159,8 @@ TEST_P(RandomSearch, AgreesWithTheOracle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomSearch,
-                         testing::Combine(testing::Values(Kinds::heads, Kinds::blocks,
-                                                          Kinds::mixed),
+                         testing::Combine(testing::Values(Kinds::heads, Kinds::blocks, Kinds::mixed,
+                                                          Kinds::stored),
                                           testing::Range<uint64_t>(1, 13)));
 
 }  // namespace

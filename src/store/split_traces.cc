@@ -127,7 +127,7 @@ SplitTraces::Rows SplitTraces::repeats(uint32_t part) const {
 }
 
 uint32_t SplitTraces::damaged() const {
-  uint32_t out = sources_.of_blocks == nullptr ? 0 : sources_.of_blocks->damaged();
+  uint32_t out = 0;
   for (const HeadSource& head : sources_.heads) out += head.join->damaged();
   return out;
 }

@@ -83,7 +83,7 @@ class SplitTraces {
   using Rows = std::shared_ptr<const std::vector<uint32_t>>;
   Rows repeats(uint32_t part) const;
 
-  // Look-ups that failed: something may be taken for whole that is not.
+  // Look-ups of the heads' traces that failed: some may be taken for whole that are not.
   uint32_t damaged() const;
 
  private:
