@@ -12,6 +12,8 @@
 #include "api/api.h"
 #include "app/ingest.h"
 #include "app/machine.h"
+#include "app/memory_guard.h"
+#include "app/start_generator.h"
 #include "app/version.h"
 #include "base/log.h"
 #include "model/tenant.h"
@@ -26,10 +28,14 @@ namespace {
 using std::chrono::milliseconds;
 constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kGenerationBytesMin = 256 << 10;  // smaller blocks would be nothing but overhead
+constexpr int64_t kLogBytesMin = 24 * kMiB;
+constexpr int64_t kLogBytesMax = 256 * kMiB;
 // Of a request's head: a query of 128 KiB in a URL, percent-encoded.
 constexpr int64_t kQueryHeadBytesMax = 256 << 10;
 constexpr size_t kQueriesWaitingMax = 2000;
-constexpr int64_t kStreamsMax = 10'000;  // of one connection
+constexpr int64_t kStreamsMax = 10'000;    // of one connection
+constexpr double kCompactionShare = 0.25;  // of the CPUs, when not much waits
+constexpr int64_t kMergeBytesPerRow = 12;  // of memory, while rows are put in order
 
 milliseconds ms(int64_t ns, int64_t when_zero_ms) {
   return milliseconds(ns == 0 ? when_zero_ms : std::max<int64_t>(1, ns / 1'000'000));
@@ -40,10 +46,12 @@ struct MemoryPlan {
   explicit MemoryPlan(int64_t machine_bytes)
       : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 160 * kMiB)),
         bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)),
-        block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 64 * kMiB)) {}
+        block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 64 * kMiB)),
+        compaction_bytes(std::clamp(machine_bytes / 8, 16 * kMiB, 96 * kMiB)) {}
   int64_t head_bytes;
   int64_t bodies_bytes;
   int64_t block_cache_bytes;
+  int64_t compaction_bytes;
 };
 
 }  // namespace
@@ -78,6 +86,8 @@ class App::Parts {
   Result<void> start() {
     describe();
     CHECK_OK(listen_http());
+    generator_ =
+        TRY(start_generator(config_.generator, machine_.memory_bytes, disk_, clock_, metrics_));
     store_ = TRY(Store::open(disk_, store_options(), clock_, metrics_));
     TRY(store_->recover());
     ingest_ = std::make_unique<Ingest>(
@@ -107,6 +117,7 @@ class App::Parts {
     }
     if (ingest_ != nullptr) ingest_->stop();
     if (store_ != nullptr) store_->stop();
+    if (generator_ != nullptr) generator_->stop();
     server_.stop(std::min(grace, milliseconds(5'000)));
     queries_.stop();
     log::info("Vivace stopped");
@@ -128,16 +139,19 @@ class App::Parts {
 
   // Half of the memory for heads is for the generation that is filled, half for those that are
   // being cut. Small generations get small segments, so that each gives some of the log back.
-  StoreOptions store_options() const {
+  StoreOptions store_options() {
     const config::Ingester& ingester = config_.ingester;
     int64_t generation_bytes = plan_.head_bytes / 2;
     if (ingester.max_block_bytes > 0) {
       generation_bytes =
           std::clamp(ingester.max_block_bytes, kGenerationBytesMin, generation_bytes);
     }
-    const int64_t segment_bytes = std::clamp(generation_bytes / 4, kMiB, 16 * kMiB) / kMiB * kMiB;
+    const int64_t log_bytes = log_bytes_max();
+    const int64_t segment_bytes =
+        std::clamp(std::min(generation_bytes / 4, log_bytes / 16), kMiB, 16 * kMiB) / kMiB * kMiB;
     return {.wal = {.folder = config_.storage.wal_path + "/vivace",
-                    .segment_bytes = static_cast<uint64_t>(segment_bytes)},
+                    .segment_bytes = static_cast<uint64_t>(segment_bytes),
+                    .bytes_max = log_bytes},
             .blocks_folder = config_.storage.local_path + "/vivace/blocks",
             .head_bytes_max = plan_.head_bytes,
             .generation_bytes_max = generation_bytes,
@@ -145,7 +159,58 @@ class App::Parts {
             .retention_ns = config_.block_retention_ns,
             .block_cache_bytes_max = plan_.block_cache_bytes,
             .check_period_ms = static_cast<int>(
-                std::clamp<int64_t>(ingester.flush_check_period_ns / 1'000'000, 100, 60'000))};
+                std::clamp<int64_t>(ingester.flush_check_period_ns / 1'000'000, 100, 60'000)),
+            .compaction = compaction_options(),
+            .disk = disk_options(),
+            .is_memory_short = [this] { return memory_.is_short(); },
+            .listener = listener()};
+  }
+
+  // A small disk has a small log, though one that takes the largest request.
+  int64_t log_bytes_max() {
+    const config::Storage& storage = config_.storage;
+    int64_t bound = storage.bytes_max > 0 ? storage.bytes_max : INT64_MAX;
+    (void)disk_.make_folders(storage.wal_path);  // the store tells what is wrong with it
+    if (const auto space = disk_.space(storage.wal_path)) {
+      bound = std::min(bound, static_cast<int64_t>(space->capacity_bytes));
+    }
+    return std::clamp(bound / 8, kLogBytesMin, kLogBytesMax);
+  }
+
+  DiskOptions disk_options() const {
+    const config::Storage& storage = config_.storage;
+    DiskOptions out{.limits = {.bytes_max = static_cast<uint64_t>(storage.bytes_max)},
+                    .tempo_folder = storage.local_path};
+    if (storage.free_bytes_min) {
+      out.limits.free_min = static_cast<uint64_t>(*storage.free_bytes_min);
+    }
+    return out;
+  }
+
+  std::function<void(const std::string&, std::unique_ptr<Batch>, std::vector<uint32_t>, int64_t)>
+  listener() {
+    if (generator_ == nullptr) return {};
+    return [this](const std::string& tenant, std::unique_ptr<Batch> batch,
+                  std::vector<uint32_t> repeats, int64_t received_ns) {
+      generator_->offer(tenant, std::move(batch), std::move(repeats), received_ns);
+    };
+  }
+
+  // Half of the memory for merging is for the order of the rows, half for columns. Windows are no
+  // shorter than they were set to, and not so short that there are many of them.
+  CompactionOptions compaction_options() const {
+    const config::Compactor& compactor = config_.compactor;
+    CompactionOptions out{.enabled = !compactor.disabled,
+                          .cpus = std::min(1.0, machine_.cpus * kCompactionShare)};
+    out.plan.window_ns =
+        std::max(compactor.compaction_window_ns, compact::window_ns(config_.block_retention_ns));
+    out.plan.full_rows = std::min<uint64_t>(
+        out.plan.full_rows, static_cast<uint64_t>(plan_.compaction_bytes / 2 / kMergeBytesPerRow));
+    out.plan.full_bytes =
+        std::min(out.plan.full_bytes, static_cast<uint64_t>(compactor.max_block_bytes));
+    out.plan.full_traces =
+        std::min(out.plan.full_traces, static_cast<uint64_t>(compactor.max_compaction_objects));
+    return out;
   }
 
   void describe() {
@@ -264,9 +329,11 @@ class App::Parts {
   SystemClock clock_;
   LocalStorage disk_;
   Metrics metrics_;
+  MemoryGuard memory_{machine_.memory_bytes, clock_, metrics_};
   Gauge& head_bytes_ =
       metrics_.gauge("vivace_head_bytes", "Memory of the heads, with what is on its way.");
   Budget bodies_;
+  std::unique_ptr<generator::Generator> generator_;  // listens to the store
   std::unique_ptr<Store> store_;
   std::unique_ptr<Ingest> ingest_;
   net::Server server_;

@@ -6,17 +6,18 @@
 
 #include "base/log.h"
 #include "base/workers.h"
+#include "store/split_join.h"
 
 namespace vivace {
 namespace {
 
 constexpr int64_t kLookAgainNs = 10'000'000'000;  // windows end although nothing happens
-constexpr int64_t kRetryNs = 30'000'000'000;      // after an error
 
 compact::Candidate candidate_of(const Block& block) {
   return {.number = block.identity().number,
           .bytes = block.summary().file_bytes,
           .rows = block.summary().rows,
+          .traces = block.summary().traces,
           .log_from = block.identity().log_from,
           .received_max_ns = block.summary().received_max_ns};
 }
@@ -95,33 +96,32 @@ bool Compaction::sleep(int64_t ns) {
 
 void Compaction::run() {
   name_thread("compact");
-  int64_t wait_ns = 0;
-  while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      const std::chrono::nanoseconds wait(wait_ns);
-      // What failed is not tried again sooner because of a new block.
-      const bool listens = wait_ns <= kLookAgainNs;
-      changed_.wait_for(lock, wait, [&] { return stopping_ || (woken_ && listens); });
-      if (stopping_) return;
-      woken_ = false;
-    }
-    const Work work = plan();
-    wait_ns = kLookAgainNs;
-    if (work.blocks.empty()) continue;
-    const auto done = merge(work);
-    wait_ns = 0;
-    if (done || done.error().code == Code::cancelled || done.error().code == Code::not_found) {
-      continue;
-    }
-    errors_.Increment();
-    log::error("blocks could not be merged", {{"err", done.error().message}});
-    if (done.error().code == Code::corrupt) {
-      note_damage(done.error(), work);
-    } else {
-      wait_ns = kRetryNs;
+  while (wait_for_blocks()) {
+    for (Work work = plan(); !work.blocks.empty(); work = plan()) {
+      const auto done = merge(work);
+      if (!done && !go_on_after(done.error(), work)) break;
+      if (!sleep(0)) return;
     }
   }
+}
+
+// False: stop.
+bool Compaction::wait_for_blocks() {
+  std::unique_lock lock(mutex_);
+  const std::chrono::nanoseconds period(kLookAgainNs);
+  changed_.wait_for(lock, period, [&] { return stopping_ || woken_; });
+  woken_ = false;
+  return !stopping_;
+}
+
+// What failed because of the disk is not tried again at once, not even for a new block.
+bool Compaction::go_on_after(const Error& error, const Work& work) {
+  if (error.code == Code::cancelled || error.code == Code::not_found) return true;
+  errors_.Increment();
+  log::error("blocks could not be merged", {{"err", error.message}});
+  if (error.code != Code::corrupt) return sleep(options_.retry_ns);
+  note_damage(error, work);
+  return true;
 }
 
 Compaction::Work Compaction::plan() {
@@ -141,10 +141,11 @@ Compaction::Work Compaction::plan() {
     small_blocks = std::max(small_blocks, plan.small_blocks);
     if (plan.merge.empty() || (!out.blocks.empty() && plan.debt_bytes <= most_bytes)) continue;
     most_bytes = plan.debt_bytes;
-    out = {.tenant = tenant, .blocks = {}};
-    for (const uint64_t number : plan.merge) {
-      out.blocks.push_back(*std::ranges::find_if(
-          of.blocks, [&](const auto& block) { return block->identity().number == number; }));
+    out = {.tenant = tenant, .blocks = {}, .others = {}};
+    for (const auto& block : of.blocks) {
+      const bool merges =
+          std::ranges::find(plan.merge, block->identity().number) != plan.merge.end();
+      (merges ? out.blocks : out.others).push_back(block);
     }
   }
   const double pressure =
@@ -159,7 +160,9 @@ Compaction::Work Compaction::plan() {
 }
 
 Result<std::shared_ptr<Block>> Compaction::write(const Work& work) {
-  BlockContent content{.sources = {}, .pace = [this] { return pace_.step(); }};
+  BlockContent content{.sources = {},
+                       .splits = TRY(splits_after_merge(work.blocks, work.others)),
+                       .pace = [this] { return pace_.step(); }};
   for (const auto& block : work.blocks) {
     content.sources.push_back(
         {.part = block.get(), .left_out = {}, .received_after_ns = received_after_()});

@@ -33,9 +33,10 @@
 namespace vivace {
 
 struct CompactionOptions {
-  bool enabled = false;
-  double cpus = 0.5;  // of one thread, at rest
-  compact::PlanOptions plan;
+  bool enabled = true;
+  double cpus = 0.5;                  // of one thread, at rest
+  int64_t retry_ns = 30'000'000'000;  // after a failure
+  compact::PlanOptions plan = {};
 };
 
 class Compaction {
@@ -62,10 +63,13 @@ class Compaction {
   struct Work {
     std::string tenant;
     std::vector<std::shared_ptr<const Block>> blocks;  // oldest first; empty: nothing to do
+    std::vector<std::shared_ptr<const Block>> others;  // of the tenant
   };
 
   void run();
-  bool sleep(int64_t ns);
+  bool wait_for_blocks();
+  bool go_on_after(const Error& error, const Work& work);
+  bool sleep(int64_t ns);  // false: stop
   Work plan();
   Result<void> merge(const Work& work);
   Result<std::shared_ptr<Block>> write(const Work& work);

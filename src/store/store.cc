@@ -37,8 +37,14 @@ Store::~Store() { stop(); }
 Result<std::unique_ptr<Store>> Store::open(Storage& storage, const StoreOptions& options,
                                            const Clock& clock, Metrics& metrics) {
   std::unique_ptr<Store> store(new Store(storage, options, clock, metrics));
-  store->wal_ = TRY(Wal::open(storage, options.wal, metrics));
-  store->folder_ = TRY(BlockFolder::open(storage, options.blocks_folder, store->block_cache_));
+  store->wal_ = TRY(Wal::open(store->storage_, options.wal, metrics));
+  store->folder_ =
+      TRY(BlockFolder::open(store->storage_, options.blocks_folder, store->block_cache_));
+  store->disk_ = std::make_unique<DiskGuard>(
+      store->storage_, options.disk,
+      DiskGuard::Folders{.wal = options.wal.folder, .blocks = options.blocks_folder}, clock,
+      metrics);
+  store->disk_->open();
   store->compaction_ =
       std::make_unique<Compaction>(options.compaction, *store->folder_, clock, metrics);
   return store;
@@ -54,6 +60,13 @@ Result<Store::Room> Store::admit(const std::string& tenant, const Batch& batch,
                                              head_bytes, log_bytes, head_budget_.bytes_max(),
                                              wal_->budget().bytes_max()));
   }
+  if (options_.is_memory_short && options_.is_memory_short()) {
+    cut_early();
+    return fail(Code::limit, "memory is short; try again later");
+  }
+  const auto on_disk = disk_->admit(log_bytes);
+  if (disk_->wants_look()) cut_wanted_.notify_one();
+  if (!on_disk) return std::unexpected(on_disk.error());
   if (compaction_->is_behind()) {
     return fail(Code::limit, "too many small blocks wait to be merged; try again later");
   }
@@ -117,10 +130,16 @@ void Store::run_head() {
                           .received_ns = durable->receive_time_ns};
     if (is_full(arrival)) turn_over(arrival.lsn);
     const Head::Appended appended = append_to_head(arrival);
-    recent_.insert(durable->body_hash, durable->receive_time_ns,
+    recent_.insert(durable->body_hash, steady_time_of(durable->receive_time_ns),
                    {batch.rejected_trace_ids, batch.rejected_span_ids, batch.rejected_by_limits()});
     durable->room.release();
     durable->done(appended);
+    if (options_.listener) {
+      const Head* const head = active_->find(durable->tenant);
+      options_.listener(durable->tenant, std::move(durable->batch),
+                        appended.repeats > 0 ? head->last_repeats() : std::vector<uint32_t>(),
+                        durable->receive_time_ns);
+    }
   }
 }
 
@@ -132,7 +151,7 @@ Head::Appended Store::append_to_head(const Arrival& arrival) {
   const int64_t before = head.bytes();
   const Head::Appended appended = head.append(arrival.batch, arrival.received_ns);
   generation.room.grow(head.bytes() - before);
-  if (generation.spans == 0) generation.began_ns = arrival.received_ns;
+  if (generation.spans == 0) generation.began_ns = steady_time_of(arrival.received_ns);
   generation.spans += appended.spans;
   generation.log_bytes += arrival.log_bytes;
   appended_end_ = arrival.lsn + arrival.log_bytes;
@@ -144,7 +163,7 @@ Head::Appended Store::append_to_head(const Arrival& arrival) {
 Head& Store::head_of(const std::string& tenant) {
   const auto found = active_->heads.find(tenant);
   if (found != active_->heads.end()) return *found->second;
-  auto head = std::make_unique<Head>();
+  auto head = std::make_unique<Head>(head_regions_);
   active_->room.grow(head->bytes());
   const std::lock_guard lock(mutex_);
   active_->joins.try_emplace(tenant);
@@ -161,10 +180,15 @@ bool Store::is_full(const Arrival& next) const {
          generation.log_bytes >= static_cast<uint64_t>(options_.wal.bytes_max) / 2;
 }
 
+// Ages are counted by the steady clock: the time of day may be put back or forth.
+int64_t Store::steady_time_of(int64_t received_ns) const {
+  return clock_.steady_ns() - std::max<int64_t>(0, clock_.unix_ns() - received_ns);
+}
+
 void Store::turn_over_if_due(bool short_of_room) {
   const Generation& generation = *active_;
   if (generation.spans == 0) return;
-  const bool is_old = clock_.unix_ns() - generation.began_ns >= options_.generation_age_max_ns;
+  const bool is_old = clock_.steady_ns() - generation.began_ns >= options_.generation_age_max_ns;
   // A cut of little would not make the room that is missing, but a block too many.
   const bool is_worth_it =
       generation.room.bytes() >= options_.generation_bytes_max / 4 ||
@@ -261,7 +285,7 @@ void Store::update_gauges() {
     const std::lock_guard lock(mutex_);
     const Generation& oldest = frozen_.empty() ? *active_ : *frozen_.front();
     metrics_.generation_age_seconds.Set(
-        oldest.spans == 0 ? 0 : static_cast<double>(clock_.unix_ns() - oldest.began_ns) / 1e9);
+        oldest.spans == 0 ? 0 : static_cast<double>(clock_.steady_ns() - oldest.began_ns) / 1e9);
     metrics_.cuts_waiting.Set(static_cast<double>(frozen_.size()));
     for (const auto& generation : frozen_) add(*generation);
     add(*active_);

@@ -20,8 +20,8 @@
 // its blocks, commits them to the block list, swaps them for the frozen heads in one step that no
 // reader can see half of, and gives the log back. A cut that fails is tried again until it
 // succeeds; meanwhile everything stays where it is, and admission refuses what no longer fits. The
-// cut thread also removes blocks that are past retention; readers do not see what is past it from
-// that moment on. Meanwhile blocks are merged (compaction.h).
+// cut thread also removes blocks that are past retention, which readers do not see from that moment
+// on, and looks after the disk (disk_guard.h). Meanwhile blocks are merged (compaction.h).
 //
 // `admit`, `append`, `acked_before`, `snapshot`, `has_tenant`: any thread. `done` runs on the head
 // thread (on the log thread after a failure) and must not block.
@@ -46,6 +46,7 @@
 #include "model/batch.h"
 #include "store/block_folder.h"
 #include "store/compaction.h"
+#include "store/disk_guard.h"
 #include "store/generation.h"
 #include "store/recent_bodies.h"
 #include "store/snapshot.h"
@@ -64,6 +65,12 @@ struct StoreOptions {
   int64_t block_cache_bytes_max = 32 << 20;
   int check_period_ms = 1000;  // how often age and retention are looked at
   CompactionOptions compaction;
+  DiskOptions disk;
+  std::function<bool()> is_memory_short;  // nothing is admitted then; any thread; may be empty
+  // Gets each batch of a tenant after its ack, with the ordinals of those of its spans that were
+  // stored before, and when it was received. On the head thread; must not block. May be empty.
+  std::function<void(const std::string&, std::unique_ptr<Batch>, std::vector<uint32_t>, int64_t)>
+      listener;
 };
 
 class Store {
@@ -83,7 +90,7 @@ class Store {
   Result<Recovered> recover();
 
   std::optional<RecentBodies::Answer> acked_before(const Hash128& body) const {
-    return recent_.find(body, clock_.unix_ns());
+    return recent_.find(body, clock_.steady_ns());
   }
 
   struct Room {
@@ -127,6 +134,7 @@ class Store {
   // Recovery; in store_recover.cc.
   Result<void> replay_record(WalRecord record, Lsn lsn, Recovered& out);
   void set_aside(const WalRecord& record, Lsn lsn);
+  Result<void> bound_set_aside();
 
   void cut_early();
   bool has_head(const std::string& tenant) const;
@@ -143,27 +151,35 @@ class Store {
   Head::Appended append_to_head(const Arrival& arrival);
   Head& head_of(const std::string& tenant);
   bool is_full(const Arrival& next) const;
+  int64_t steady_time_of(int64_t received_ns) const;
   void turn_over_if_due(bool short_of_room);
   void turn_over(Lsn end);
 
   // The cut thread; in store_cut.cc.
   void run_cut();
-  bool cut_oldest();
+  Result<void> cut_oldest();
   Result<void> cut(const Generation& generation);
   Result<void> write_blocks(const Generation& generation);
   Result<std::shared_ptr<Block>> write_block_of(const Generation& generation,
                                                 const std::string& tenant, const Head& head);
-  void expire();
+  // In store_disk.cc.
+  bool cut_with_ballast();
+  void look_after_disk();
+  std::vector<StoredBlock> stored_blocks() const;
+  bool remove_blocks(const std::vector<StoredBlock>& blocks, const std::vector<uint64_t>& numbers);
+  uint64_t next_cut_bytes() const;
   // What changes the block list, and then what readers see.
   Result<void> replace_blocks(std::span<const uint64_t> old, const std::shared_ptr<Block>& merged);
   int64_t received_after_ns() const;
   void update_gauges();
 
-  Storage& storage_;
+  CountedStorage storage_;
   const StoreOptions options_;
   const Clock& clock_;
   Budget head_budget_;
+  const std::shared_ptr<RegionPool> head_regions_ = std::make_shared<RegionPool>();
   BlockCache block_cache_;
+  std::unique_ptr<DiskGuard> disk_;
   std::unique_ptr<Wal> wal_;
   std::unique_ptr<BlockFolder> folder_;
   std::unique_ptr<Compaction> compaction_;
@@ -181,6 +197,7 @@ class Store {
   std::atomic<bool> short_of_room_{false};       // something was refused: cut early
   Lsn appended_end_ = 0;                         // the head thread's: where its last record ends
   std::vector<std::shared_ptr<Block>> written_;  // the cut thread's: of a cut not yet committed
+  int64_t tidied_ns_ = 0;                        // the cut thread's: the log; steady
 
   Queue<Durable> durable_;
   std::thread head_thread_;
