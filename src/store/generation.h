@@ -31,7 +31,7 @@ struct Generation {
   Lsn end = 0;             // once frozen
   uint64_t log_bytes = 0;  // of its records
   std::atomic<uint64_t> spans{0};
-  std::atomic<int64_t> began_ns{0};  // when its first batch was received; unix time
+  std::atomic<int64_t> began_ns{0};  // when its first batch was received; steady
   std::map<std::string, std::unique_ptr<Head>, std::less<>> heads;
   // What is known of each head and what is older; it grows though the head may be frozen.
   mutable std::map<std::string, HeadJoin, std::less<>> joins;

@@ -26,29 +26,33 @@ void Store::run_cut() {
   int wait_periods = 0;  // after a failed cut
   while (true) {
     bool is_waiting = false;
+    bool is_time = false;  // to look after the disk
     {
       std::unique_lock lock(mutex_);
       const bool woken = cut_wanted_.wait_for(lock, period, [&] {
-        return stopping_ || (frozen_.empty() ? short_of_room_.load() : wait_periods == 0);
+        return stopping_ || disk_->wants_look() ||
+               (frozen_.empty() ? short_of_room_.load() : wait_periods == 0);
       });
       if (stopping_) return;
       if (!woken) wait_periods = std::max(0, wait_periods - 1);
+      if (!woken) head_regions_->trim();
+      is_time = !woken || disk_->wants_look();
       is_waiting = !frozen_.empty() && wait_periods == 0;
     }
     // Whether a generation is due is the head thread's to say; a full queue keeps it busy anyway.
     (void)durable_.try_push({.short_of_room = short_of_room_.exchange(false)});
     if (is_waiting) {
-      const bool done = cut_oldest();
+      const bool done = cut_with_ballast();
       if (done) wal_->release(folder_->replay_from());
       wait_periods = done ? 0 : retry_periods;
       retry_periods = done ? 1 : std::min(2 * retry_periods, kRetryPeriodsMax);
     }
-    if (written_.empty()) expire();
+    if (is_time || is_waiting) look_after_disk();
   }
 }
 
-// False when it has to be tried again.
-bool Store::cut_oldest() {
+// After an error it has to be tried again.
+Result<void> Store::cut_oldest() {
   std::shared_ptr<const Generation> oldest;
   {
     const std::lock_guard lock(mutex_);
@@ -61,11 +65,11 @@ bool Store::cut_oldest() {
     metrics_.flush_retries.Increment();
     log::error("heads could not be made into blocks; trying again",
                {{"err", done.error().message}});
-    return false;
+    return done;
   }
   metrics_.flush_seconds.Observe(static_cast<double>(clock_.steady_ns() - began_ns) / 1e9);
   metrics_.heads_cleared.Increment();
-  return true;
+  return {};
 }
 
 Result<void> Store::cut(const Generation& generation) {
@@ -143,22 +147,6 @@ Result<std::shared_ptr<Block>> Store::write_block_of(const Generation& generatio
       {.tenant = tenant, .log_from = generation.from, .log_end = generation.end}, content));
   metrics_.repeats_left_out.Increment(left_out);
   return block;
-}
-
-void Store::expire() {
-  if (options_.retention_ns <= 0) return;
-  const std::lock_guard commit(commits_);
-  const auto expired = folder_->expire(clock_.unix_ns() - options_.retention_ns);
-  if (!expired) {
-    metrics_.expire_errors.Increment();
-    log::error("blocks past retention could not be removed", {{"err", expired.error().message}});
-    return;
-  }
-  if (*expired == 0) return;
-  log::info("blocks past retention removed", {{"blocks", *expired}});
-  metrics_.expired.Increment(static_cast<double>(*expired));
-  const std::lock_guard lock(mutex_);
-  blocks_ = folder_->blocks();
 }
 
 }  // namespace vivace

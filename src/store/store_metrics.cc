@@ -17,10 +17,9 @@ StoreMetrics::StoreMetrics(Metrics& registry)
                                "Spans that had been stored before and were dropped.")),
       repeats_left_out(registry.counter("vivace_cut_repeats_left_out_total",
                                         "Spans of heads that older blocks had already.")),
-      join_seconds(
-          registry.histogram("vivace_split_join_seconds",
-                             "Time to look a head's traces up in older blocks, at its cut.",
-                             {0.001, 0.004, 0.016, 0.064, 0.25, 1, 4, 16})),
+      join_seconds(registry.histogram("vivace_split_join_seconds",
+                                      "Time to look a head's traces up in older blocks, at its cut.",
+                                      {0.001, 0.004, 0.016, 0.064, 0.25, 1, 4, 16})),
       blocks_flushed(registry.counter("tempo_ingester_blocks_flushed_total", "Blocks written.")),
       heads_cleared(registry.counter("tempo_ingester_blocks_cleared_total",
                                      "Heads that became blocks and were dropped.")),
@@ -37,6 +36,10 @@ StoreMetrics::StoreMetrics(Metrics& registry)
                                "Blocks removed because they were past retention.")),
       expire_errors(registry.counter("tempodb_retention_errors_total",
                                      "Failed attempts to remove blocks past retention.")),
+      displaced(registry.counter("vivace_disk_displaced_blocks_total",
+                                 "Blocks removed before their time, to make room on the disk.")),
+      set_aside(registry.gauge("vivace_set_aside_files",
+                               "Bodies of log records that made no spans, kept to be looked at.")),
       registry_(registry) {}
 
 StoreMetrics::Tenant& StoreMetrics::tenant(const std::string& name) {

@@ -46,6 +46,8 @@ class StoreMetrics {
   Histogram& flush_bytes;
   Counter& expired;
   Counter& expire_errors;
+  Counter& displaced;
+  Gauge& set_aside;
 
  private:
   struct Tenant {
