@@ -62,7 +62,8 @@ class Road {
 
   void append_all(int64_t now_ns) {
     if (head_->bytes() > kHeadBytes) {
-      head_ = std::make_unique<Head>();
+      head_ = nullptr;
+      head_ = std::make_unique<Head>(pool_);
       ++stages_.heads;
     }
     keep_ ^= timed(stages_.head_ns, [&] {
@@ -93,7 +94,8 @@ class Road {
 
  private:
   Stages stages_;
-  std::unique_ptr<Head> head_ = std::make_unique<Head>();
+  std::shared_ptr<RegionPool> pool_ = std::make_shared<RegionPool>();
+  std::unique_ptr<Head> head_ = std::make_unique<Head>(pool_);
   std::vector<std::unique_ptr<Batch>> batches_;
   uint64_t keep_ = 0;  // results are used, and so not left out
 };

@@ -27,7 +27,12 @@ class Chunked {
 
   void append(HeadMemory& memory, T value) {
     const uint32_t index = size_.load(std::memory_order_relaxed);
-    *slot(memory, index) = value;
+    T* place = slot(memory, index);
+    *place = value;
+    // A head writes to more columns in turn than the processor foresees by itself.
+    if (reinterpret_cast<uintptr_t>(place) % kLineBytes == 0) {
+      __builtin_prefetch(reinterpret_cast<const char*>(place) + 2 * kLineBytes, 1);
+    }
     size_.store(index + 1, std::memory_order_release);
   }
 
@@ -41,7 +46,8 @@ class Chunked {
       return ramp_[place.chunk][place.offset];
     }
     const uint32_t past = index - kRampElements;
-    return directory_[past / kChunkElements][past % kChunkElements];
+    const T* const* directory = directory_.load(std::memory_order_acquire);
+    return directory[past / kChunkElements][past % kChunkElements];
   }
 
   // The elements from `first` on that lie side by side, up to `end`; `first` < `end`, which is no
@@ -62,9 +68,10 @@ class Chunked {
 
  private:
   static constexpr uint32_t kFirstElements = 16;
+  static constexpr uintptr_t kLineBytes = 64;  // of the cache
   static constexpr uint32_t kRampChunks = 10;
   static_assert(kRampElements == kFirstElements * ((1U << kRampChunks) - 1));
-  static constexpr uint32_t kDirectoryChunks = 4096;
+  static constexpr uint32_t kDirectoryChunks = 64;  // at first: a million elements
 
   struct Ramp {
     uint32_t chunk;
@@ -83,14 +90,26 @@ class Chunked {
     }
     const uint32_t past = index - kRampElements;
     const uint32_t chunk = past / kChunkElements;
-    ASSERT(chunk < kDirectoryChunks);
-    if (directory_ == nullptr) directory_ = memory.allocate<T*>(kDirectoryChunks);
-    if (past % kChunkElements == 0) directory_[chunk] = memory.allocate<T>(kChunkElements);
-    return directory_[chunk] + past % kChunkElements;
+    if (past % kChunkElements == 0) begin_chunk(memory, chunk);
+    return directory_.load(std::memory_order_relaxed)[chunk] + past % kChunkElements;
+  }
+
+  // Readers may still look into the old directory when a larger one takes its place: it stays.
+  void begin_chunk(HeadMemory& memory, uint32_t chunk) {
+    T** directory = directory_.load(std::memory_order_relaxed);
+    if (chunk == directory_chunks_) {
+      directory_chunks_ = std::max(kDirectoryChunks, 4 * chunk);
+      T** larger = memory.allocate<T*>(directory_chunks_);
+      std::copy_n(directory, chunk, larger);
+      directory = larger;
+      directory_.store(larger, std::memory_order_release);
+    }
+    directory[chunk] = memory.allocate<T>(kChunkElements);
   }
 
   T* ramp_[kRampChunks] = {};
-  T** directory_ = nullptr;
+  std::atomic<T**> directory_{nullptr};
+  uint32_t directory_chunks_ = 0;
   std::atomic<uint32_t> size_{0};
 };
 

@@ -98,18 +98,17 @@ TEST_F(DictionaryTest, GoesOnLookingWhenManyTextsComeAgain) {
   EXPECT_EQ(dictionary_.size(), codes.size());
 }
 
-TEST(HeadMemory, HandsOutZeroedAlignedPieces) {
+TEST(HeadMemory, HandsOutAlignedPieces) {
   HeadMemory memory;
   memory.store_text("x");  // so that nothing is aligned by chance
   for (int i = 0; i < 2000; ++i) {
     auto* numbers = memory.allocate<uint64_t>(100);
     ASSERT_EQ(reinterpret_cast<uintptr_t>(numbers) % 8, 0U);
-    for (int k = 0; k < 100; ++k) ASSERT_EQ(numbers[k], 0U);
     std::fill(numbers, numbers + 100, ~uint64_t{0});
     memory.store_text("odd");
   }
   auto* large = memory.allocate<char>(5 << 20);
-  EXPECT_EQ(std::count(large, large + (5 << 20), '\0'), 5 << 20);
+  std::fill(large, large + (5 << 20), 'x');
 }
 
 }  // namespace

@@ -15,7 +15,9 @@ uint64_t span_hash(uint32_t trace, uint64_t span_id) {
 
 }  // namespace
 
-Head::Head() { memory_.use(kFixedBytes); }
+Head::Head(std::shared_ptr<RegionPool> maybe_pool) : memory_(std::move(maybe_pool)) {
+  memory_.use(kFixedBytes);
+}
 
 Head::Appended Head::append(const Batch& batch, int64_t received_ns) {
   if (texts_.size() == 0) texts_.intern(memory_, {}, text_hash({}));
@@ -30,6 +32,7 @@ Head::Appended Head::append(const Batch& batch, int64_t received_ns) {
   const uint32_t first_row = trace_.size();
   const uint32_t traces_before = traces_.size();
   find_places(batch);
+  last_repeats_.clear();
   Appended out;
   for (size_t i = 0; i < batch.spans.size(); ++i) {
     if (i + kPrefetchSpans < batch.spans.size()) {
@@ -40,6 +43,7 @@ Head::Appended Head::append(const Batch& batch, int64_t received_ns) {
       ++out.spans;
     } else {
       ++out.repeats;
+      last_repeats_.push_back(static_cast<uint32_t>(i));
     }
   }
   out.new_traces = traces_.size() - traces_before;

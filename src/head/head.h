@@ -30,7 +30,8 @@ class Head {
  public:
   static constexpr uint32_t kRowsMax = (16 << 20) - 2;
 
-  Head();
+  // Memory comes from the pool, when there is one, and goes back into it.
+  explicit Head(std::shared_ptr<RegionPool> maybe_pool = nullptr);
 
   // What appending the batch may add to `bytes` at the most; for admission. In head_room.cc.
   static int64_t bytes_needed(const Batch& batch);
@@ -43,6 +44,9 @@ class Head {
   };
   // The writer thread's. Stores the batch, which came at this time, and publishes it.
   Appended append(const Batch& batch, int64_t received_ns);
+
+  // The writer thread's: the ordinals of the repeats in the last batch, ascending.
+  const std::vector<uint32_t>& last_repeats() const { return last_repeats_; }
 
   // What may be read now: the rows and traces of whole batches.
   struct Published {
@@ -124,6 +128,7 @@ class Head {
   void widen_bounds(uint32_t row, int64_t received_ns);
   uint32_t text(std::string_view text);  // code in texts_, 0 for empty
 
+  std::vector<uint32_t> last_repeats_;
   HeadMemory memory_;
   std::atomic<uint64_t> published_{0};  // rows, traces << 32
 

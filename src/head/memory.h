@@ -1,5 +1,6 @@
-// Where a head's bytes live: regions of 1 MiB from the kernel, handed out from front to back, given
-// back all at once when the head dies. Untouched pages cost nothing. New memory reads as zeros.
+// Where a head's bytes live: regions, handed out from front to back, given back all at once when
+// the head dies. The first are small, so that a head of few spans is; then they are of 2 MiB and
+// come from a pool in which dead heads leave theirs. New memory holds anything.
 //
 // What is counted is what is used, element by element, not what is set aside: the count grows in
 // step with the data, and admission can tell beforehand how much a batch may add (a chunk of every
@@ -12,19 +13,26 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "head/region_pool.h"
 
 namespace vivace {
 
 class HeadMemory {
  public:
-  HeadMemory() = default;
+  // Without a pool, regions come from the kernel and go back to it.
+  explicit HeadMemory(std::shared_ptr<RegionPool> maybe_pool = nullptr)
+      : maybe_pool_(std::move(maybe_pool)) {}
   HeadMemory(const HeadMemory&) = delete;
   HeadMemory& operator=(const HeadMemory&) = delete;
   ~HeadMemory();
 
-  // `count` zeroed objects of a trivial type, aligned for it. Who fills them counts them, by `use`.
+  // Room for `count` objects of a trivial type, aligned for it. Who fills them counts them, by
+  // `use`.
   template <class T>
   T* allocate(size_t count) {
     static_assert(std::is_trivially_destructible_v<T>);
@@ -44,14 +52,20 @@ class HeadMemory {
   int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr size_t kFirstRegionBytes = 64 << 10;
+
   void* take(size_t bytes, size_t alignment);
   char* map(size_t bytes);
+  void begin_region(size_t bytes_min);
 
   struct Region {
     char* start;
     size_t bytes;
+    bool pooled;
   };
+  const std::shared_ptr<RegionPool> maybe_pool_;
   std::vector<Region> regions_;
+  size_t next_bytes_ = kFirstRegionBytes;
   char* at_ = nullptr;
   char* end_ = nullptr;
   std::atomic<int64_t> bytes_{0};

@@ -2,6 +2,8 @@
 // release and read with acquire. Only the head thread writes.
 #include "head/trace_index.h"
 
+#include <algorithm>
+
 namespace vivace {
 namespace {
 
@@ -57,6 +59,7 @@ void TraceIndex::grow(HeadMemory& memory) {
   const uint32_t slots = old == nullptr ? kFirstSlots : (old->mask + 1) * 2;
   Table* table = memory.allocate<Table>(1);
   *table = {.mask = slots - 1, .slots = memory.allocate<uint32_t>(slots)};
+  std::fill_n(table->slots, slots, 0);
   for (uint32_t ordinal = 0; ordinal < traces_.size(); ++ordinal) {
     uint64_t i = traces_[ordinal].id.hash();
     while (table->slots[i & table->mask] != 0) ++i;
