@@ -15,11 +15,11 @@ namespace vivace::config {
 
 // One step of write_relabel_configs, with Prometheus' defaults.
 struct Relabel {
-  std::vector<std::string> source_labels;
+  std::vector<std::string> source_labels = {};
   std::string separator = ";";
   std::string regex = "(.*)";  // anchored
   uint64_t modulus = 0;
-  std::string target_label;
+  std::string target_label = {};
   std::string replacement = "$1";
   std::string action = "replace";
 };

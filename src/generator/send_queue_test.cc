@@ -1,0 +1,220 @@
+// The rules of sending, with a clock that is stepped and answers that are made up.
+#include "generator/send_queue.h"
+
+#include <limits>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "generator/generator_testing.h"
+
+namespace vivace::generator {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+class SendQueueTest : public testing::Test {
+ protected:
+  SendQueue& open(const SendOptions& options = {}) {
+    queue_ = std::make_unique<SendQueue>(options, metrics_, Labels{{"tenant", "t"}});
+    return *queue_;
+  }
+
+  // `bodies` of `series` samples each.
+  static Round round(int64_t time_ms, int bodies, int series, bool zeros = false) {
+    static const RoundOptions kOptions;
+    Round out;
+    for (int i = 0; i < bodies; ++i) {
+      RoundWriter writer(kOptions, time_ms);
+      std::vector<SeriesLabels> labels;
+      for (int j = 0; j < series; ++j) {
+        labels.push_back(encode_labels({{"n", fmt::format("{}.{}", i, j)}}));
+      }
+      const std::string name = label_field("__name__", "x");
+      for (const SeriesLabels& one : labels) {
+        writer.add({.labels = &one, .name = name, .value = 1, .begins_at_zero = zeros});
+      }
+      Round got = writer.finish();
+      for (WriteBody& body : got.zeros) out.zeros.push_back(std::move(body));
+      for (WriteBody& body : got.values) out.values.push_back(std::move(body));
+    }
+    return out;
+  }
+
+  std::optional<SendQueue::Request> next() { return queue_->next(now_ns_, kNowNs); }
+  void answer(uint64_t id, int status, int64_t retry_after_ns = 0) {
+    queue_->answered(id, {.status = status, .retry_after_ns = retry_after_ns, .message = "no"},
+                     now_ns_);
+  }
+  double metric(const std::string& name) {
+    const std::string text = metrics_.render();
+    const std::string full = "\nprometheus_remote_storage_" + name + "{tenant=\"t\"} ";
+    const size_t at = text.find(full);
+    return at == std::string::npos ? -1 : std::stod(text.substr(at + full.size()));
+  }
+
+  Metrics metrics_;
+  std::unique_ptr<SendQueue> queue_;
+  int64_t now_ns_ = kSecond;
+};
+
+TEST_F(SendQueueTest, StagesDoNotOvertake) {
+  SendQueue& queue = open({.min_shards = 4});
+  queue.push(round(kNowMs, 2, 1, true), now_ns_);
+  const auto a = next();
+  const auto b = next();
+  ASSERT_TRUE(a && b);
+  EXPECT_TRUE(a->body->is_zeros);
+  EXPECT_TRUE(b->body->is_zeros);
+  EXPECT_FALSE(next()) << "values wait for the zeros";
+  answer(b->id, 200);
+  EXPECT_FALSE(next());
+  answer(a->id, 200);
+  const auto c = next();
+  ASSERT_TRUE(c);
+  EXPECT_FALSE(c->body->is_zeros);
+  const auto d = next();
+  answer(c->id, 204);
+  answer(d->id, 200);
+  EXPECT_TRUE(queue.is_empty());
+  EXPECT_EQ(metric("samples_total"), 4);
+  EXPECT_EQ(metric("samples_pending"), 0);
+}
+
+TEST_F(SendQueueTest, TriesAgainWithPausesThatDouble) {
+  SendQueue& queue = open({.min_backoff_ns = kSecond, .max_backoff_ns = 5 * kSecond});
+  queue.push(round(kNowMs, 1, 3), now_ns_);
+  for (const int64_t pause_s : {1, 2, 4, 5, 5}) {
+    const auto request = next();
+    ASSERT_TRUE(request);
+    answer(request->id, pause_s == 2 ? 0 : 503);
+    EXPECT_FALSE(next());
+    EXPECT_EQ(queue.ready_ns(), now_ns_ + pause_s * kSecond);
+    now_ns_ += pause_s * kSecond;
+  }
+  auto request = next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->body->attempts, 5U);
+  answer(request->id, 500, 30 * kSecond);
+  EXPECT_EQ(queue.ready_ns(), now_ns_ + 30 * kSecond);
+  now_ns_ += 30 * kSecond;
+  request = next();
+  answer(request->id, 200);
+  EXPECT_TRUE(queue.is_empty());
+  EXPECT_EQ(metric("samples_total"), 3);
+  EXPECT_EQ(metric("samples_retried_total"), 18);
+  EXPECT_EQ(metric("samples_failed_total"), 0);
+}
+
+TEST_F(SendQueueTest, TooManyRequestsIsRetriedUnlessToldOtherwise) {
+  for (const bool retries : {true, false}) {
+    SendQueue& queue = open({.retry_on_http_429 = retries});
+    queue.push(round(kNowMs, 1, 2), now_ns_);
+    answer(next()->id, 429);
+    EXPECT_EQ(queue.is_empty(), !retries);
+  }
+  EXPECT_EQ(metric("samples_failed_total"), 2);
+}
+
+TEST_F(SendQueueTest, ABadSeriesCostsNoOther) {
+  SendQueue& queue = open();
+  queue.push(round(kNowMs, 1, 2000), now_ns_);
+  std::mt19937 random(3);
+  const std::string bad = fmt::format("x{{n=\"0.{}\"}}", random() % 2000);
+  std::map<std::string, int> arrived;
+  int requests = 0;
+  while (const auto request = next()) {
+    Collected shown;
+    read_body(*request->body, shown);
+    ASSERT_EQ(shown.values.size(), request->body->samples);
+    ++requests;
+    const bool refused = shown.values.contains(bad);
+    if (!refused) {
+      for (const auto& [key, value] : shown.values) ++arrived[key];
+    }
+    answer(request->id, refused ? 400 : 200);
+  }
+  EXPECT_TRUE(queue.is_empty());
+  EXPECT_EQ(arrived.size(), 1999U);
+  EXPECT_LE(requests, 24);
+  EXPECT_EQ(metric("samples_total"), 1999);
+  EXPECT_EQ(metric("samples_failed_total"), 1);
+}
+
+TEST_F(SendQueueTest, WhenAllIsBadTheSplittingEnds) {
+  SendQueue& queue = open();
+  queue.push(round(kNowMs, 1, 2000), now_ns_);
+  int requests = 0;
+  while (const auto request = next()) {
+    ++requests;
+    answer(request->id, 400);
+  }
+  EXPECT_TRUE(queue.is_empty());
+  EXPECT_LE(requests, 130);
+  EXPECT_EQ(metric("samples_failed_total"), 2000);
+}
+
+TEST_F(SendQueueTest, OtherRefusalsAreNotSplit) {
+  SendQueue& queue = open();
+  queue.push(round(kNowMs, 1, 2000), now_ns_);
+  answer(next()->id, 401);
+  EXPECT_TRUE(queue.is_empty());
+  EXPECT_EQ(metric("samples_failed_total"), 2000);
+}
+
+TEST_F(SendQueueTest, RefusedZerosAreNoFailure) {
+  SendQueue& queue = open();
+  queue.push(round(kNowMs, 1, 1, true), now_ns_);
+  answer(next()->id, 400);
+  answer(next()->id, 200);
+  EXPECT_TRUE(queue.is_empty());
+  EXPECT_EQ(metric("samples_failed_total"), 0);
+  EXPECT_EQ(metric("samples_total"), 1);
+}
+
+TEST_F(SendQueueTest, MemoryIsBoundedAndTheNewestStay) {
+  SendQueue& queue = open({.bytes_max = 20'000, .min_backoff_ns = kSecond});
+  for (int i = 0; i < 500; ++i) {
+    queue.push(round(kNowMs + i * 15'000, 1, 50), now_ns_);
+    if (const auto request = next()) answer(request->id, 0);
+    now_ns_ += 15 * kSecond;
+    ASSERT_LE(metric("samples_pending"), 20'000);
+  }
+  int64_t last_ms = 0;
+  int64_t first_ms = 0;
+  while (const auto request = next()) {
+    if (first_ms == 0) first_ms = request->body->time_ms;
+    EXPECT_GT(request->body->time_ms, last_ms);
+    last_ms = request->body->time_ms;
+    answer(request->id, 200);
+  }
+  EXPECT_GT(first_ms, kNowMs + 100 * 15'000);
+  EXPECT_EQ(last_ms, kNowMs + 499 * 15'000);
+  EXPECT_GT(metric("samples_dropped_total"), 0);
+  EXPECT_EQ(metric("samples_dropped_total") + metric("samples_total"), 500 * 50);
+}
+
+TEST_F(SendQueueTest, OldSamplesAreNotSentWhenAskedSo) {
+  SendQueue& queue = open({.sample_age_limit_ns = 60 * kSecond});
+  queue.push(round(kNowMs - 61'000, 1, 5), now_ns_);
+  queue.push(round(kNowMs - 59'000, 1, 5), now_ns_);
+  const auto request = next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->body->time_ms, kNowMs - 59'000);
+  EXPECT_EQ(metric("samples_dropped_total"), 5);
+}
+
+TEST_F(SendQueueTest, AQueueThatIsBehindSendsMoreAtOnce) {
+  SendQueue& queue = open({.max_shards = 8});
+  queue.push(round(kNowMs, 20, 1), now_ns_);
+  EXPECT_TRUE(next());
+  EXPECT_FALSE(next()) << "one at a time";
+  for (int i = 1; i < 20; ++i) queue.push(round(kNowMs + i * 15'000, 20, 1), now_ns_);
+  int at_once = 1;
+  while (next()) ++at_once;
+  EXPECT_EQ(at_once, 8);
+}
+
+}  // namespace
+}  // namespace vivace::generator

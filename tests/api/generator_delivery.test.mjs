@@ -1,0 +1,250 @@
+// Remote write when the receiver does not behave: down for a while, slow, refusing, hanging; and what
+// restarts do to a real Prometheus.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { newSpanId } from './data.mjs';
+import { configFor, made, push, startFor } from './generator.mjs';
+import { Vivace, freePort, pause } from './harness.mjs';
+import { Prometheus } from './prometheus.mjs';
+
+const kWaitMs = 20_000;
+
+async function until(what, condition) {
+  for (const deadline = Date.now() + kWaitMs; ; await pause(50)) {
+    const value = await condition();
+    if (value) return value;
+    assert.ok(Date.now() < deadline, what);
+  }
+}
+
+const sumOf = (metrics, start) =>
+  Object.entries(metrics)
+    .filter(([name]) => name.startsWith(start))
+    .reduce((sum, [, value]) => sum + value, 0);
+
+// A receiver that answers as it is told; it keeps the requests' heads.
+class Receiver {
+  static async start(answer) {
+    const receiver = new Receiver();
+    receiver.port = await freePort();
+    receiver.requests = [];
+    receiver.answer = answer;
+    receiver.server = http.createServer((request, response) => {
+      const parts = [];
+      request.on('data', (part) => parts.push(part));
+      request.on('end', () => {
+        const one = { headers: request.headers, url: request.url, body: Buffer.concat(parts) };
+        receiver.requests.push(one);
+        receiver.answer(response, one, receiver.requests.length);
+      });
+    });
+    await new Promise((resolve) => receiver.server.listen(receiver.port, '127.0.0.1', resolve));
+    return receiver;
+  }
+  get url() {
+    return `http://127.0.0.1:${this.port}/write`;
+  }
+  close() {
+    this.server.closeAllConnections();
+    return new Promise((resolve) => this.server.close(resolve));
+  }
+}
+const status = (code, headers) => (response) => response.writeHead(code, headers).end('told so');
+
+describe('a real Prometheus', () => {
+  let prometheus;
+  let server;
+  before(async () => {
+    prometheus = await Prometheus.start();
+    server = await startFor(prometheus.writeUrl);
+  });
+  after(async () => {
+    await server?.close();
+    await prometheus?.close();
+  });
+  const callsOf = async (service) =>
+    (await prometheus.values(`traces_spanmetrics_calls_total{service="${service}"}`, []))[''];
+
+  test('a restart right after a collection loses nothing that is real', async () => {
+    await push(server, [made({ service: 'restart' })]);
+    await until('not there', async () => (await callsOf('restart')) === 1);
+    await server.restart();
+    const before = (await server.metrics()).x;
+    assert.equal(before, undefined);
+    await push(server, [made({ service: 'restart' }), made({ service: 'restart' })]);
+    await push(server, [made({ service: 'after-restart' })]);
+    await until('not counted again', async () => (await callsOf('restart')) === 2);
+    assert.equal(await callsOf('after-restart'), 1);
+    const metrics = await server.metrics();
+    assert.equal(sumOf(metrics, 'prometheus_remote_storage_samples_failed_total'), 0);
+    // The new series has its zero although the old one's was refused.
+    const [{ samples }] = await prometheus.samples(
+      'traces_spanmetrics_calls_total{service="after-restart"}',
+    );
+    assert.equal(samples[0][1], 0);
+  });
+
+  test('what was counted before a stop is sent', async () => {
+    await push(server, [made({ service: 'last-words' })]);
+    await server.restart();
+    assert.equal(await callsOf('last-words'), 1);
+  });
+
+  test('after an outage everything arrives', async () => {
+    await push(server, [made({ service: 'outage' })]);
+    await until('not there', async () => (await callsOf('outage')) === 1);
+    await prometheus.end();
+    await push(server, [made({ service: 'outage' })]);
+    await until('no retry', async () => {
+      const metrics = await server.metrics();
+      return sumOf(metrics, 'prometheus_remote_storage_samples_retried_total') > 0;
+    });
+    assert.match(server.stderr, /remote write: failing, will be retried/);
+    await pause(2500);
+    await push(server, [made({ service: 'outage' })]);
+    await prometheus.begin();
+    await until('not back', async () => (await callsOf('outage')) === 3);
+    const [{ samples }] = await prometheus.samples(
+      'traces_spanmetrics_calls_total{service="outage"}',
+    );
+    assert.ok(
+      samples.some(([, value]) => value === 2),
+      'a round of the outage',
+    );
+    assert.match(server.stderr, /the receiver answers again/);
+    const metrics = await server.metrics();
+    assert.equal(sumOf(metrics, 'prometheus_remote_storage_samples_failed_total'), 0);
+    assert.equal(sumOf(metrics, 'prometheus_remote_storage_samples_dropped_total'), 0);
+  });
+});
+
+describe('receivers that do not behave', () => {
+  const run = async (answer, options, story) => {
+    const receiver = await Receiver.start(answer);
+    const server = await startFor(receiver.url, options);
+    try {
+      await push(server, [made({ service: 'one', parent: newSpanId() })]);
+      await story(server, receiver);
+    } finally {
+      receiver.answer = status(204);
+      await server.close();
+      await receiver.close();
+    }
+  };
+
+  test('requests are those of remote write 1.0', () =>
+    run(
+      status(204),
+      { write: { headers: { 'X-Extra': 'yes' }, basic_auth: { username: 'u', password: 'p' } } },
+      async (server, receiver) => {
+        await until('no request', () => receiver.requests.length >= 2);
+        const { headers, url } = receiver.requests[0];
+        assert.equal(url, '/write');
+        assert.equal(headers['content-encoding'], 'snappy');
+        assert.equal(headers['content-type'], 'application/x-protobuf');
+        assert.equal(headers['x-prometheus-remote-write-version'], '0.1.0');
+        assert.match(headers['user-agent'], /^Vivace\//);
+        assert.equal(headers['x-extra'], 'yes');
+        assert.equal(headers.authorization, `Basic ${Buffer.from('u:p').toString('base64')}`);
+        assert.equal(headers['x-scope-orgid'], undefined);
+        assert.equal(headers['retry-attempt'], undefined);
+        assert.equal(headers.expect, undefined);
+      },
+    ));
+
+  test('500 and 429 are tried again, as often as it takes', async () => {
+    for (const code of [500, 429]) {
+      const answer = (response, _request, number) =>
+        status(number <= 4 ? code : 204)(response);
+      await run(answer, {}, async (server, receiver) => {
+        await until('no retries', () => receiver.requests.length >= 5);
+        assert.equal(receiver.requests[4].headers['retry-attempt'], '4');
+        assert.deepEqual(receiver.requests[4].body, receiver.requests[0].body);
+        const metrics = await until('not sent', async () => {
+          const all = await server.metrics();
+          return sumOf(all, 'prometheus_remote_storage_samples_total') > 0 ? all : null;
+        });
+        assert.equal(sumOf(metrics, 'prometheus_remote_storage_samples_failed_total'), 0);
+      });
+    }
+  });
+
+  test('400 is not tried again but in halves, and the log says so once', () =>
+    run(status(400), {}, async (server, receiver) => {
+      await until('no halves', () => receiver.requests.length >= 40);
+      await until('not told', () => /remote write: samples refused.*told so/.test(server.stderr));
+      assert.equal(server.stderr.match(/samples refused/g).length, 1);
+      const answer = await server.push(Buffer.alloc(0));
+      assert.equal(answer.status, 200);
+    }));
+
+  test('a receiver that hangs holds nothing up', () =>
+    run(() => {}, { write: { remote_timeout: '1s' } }, async (server, receiver) => {
+      await until('no retry', () => receiver.requests.length >= 2);
+      for (let i = 0; i < 20; i++) {
+        await push(server, [made({ service: 'two', parent: newSpanId() })]);
+      }
+      const metrics = await server.metrics();
+      const name =
+        'tempo_metrics_generator_spans_received_total{tenant="single-tenant"}';
+      assert.equal(metrics[name], 21);
+    }));
+
+  test('several receivers each get everything, relabelled for each', async () => {
+    const receivers = [await Receiver.start(status(204)), await Receiver.start(status(500))];
+    const config = configFor(receivers[0].url, {
+      write: { write_relabel_configs: [{ regex: 'service', action: 'labeldrop' }] },
+    });
+    config.metrics_generator.storage.remote_write.push({ url: receivers[1].url });
+    const server = await Vivace.start({ config });
+    await push(server, [made({ service: 'both', parent: newSpanId() })]);
+    await until('no request', () => receivers.every((r) => r.requests.length > 0));
+    const metrics = await server.metrics();
+    const urls = Object.keys(metrics)
+      .filter((n) => n.startsWith('prometheus_remote_storage_shards_max{'))
+      .map((n) => /url="([^"]*)"/.exec(n)[1]);
+    assert.deepEqual(urls.sort(), receivers.map((r) => r.url).sort());
+    receivers[1].answer = status(204);
+    await server.close();
+    for (const receiver of receivers) await receiver.close();
+  });
+});
+
+test('a flood of new label values is bounded, told, and disturbs nobody', async () => {
+  const receiver = await Receiver.start(status(204));
+  const server = await startFor(receiver.url, { overrides: { max_active_series: 2000 } });
+  for (let i = 0; i < 40; i++) {
+    const spans = Array.from({ length: 500 }, (_, j) =>
+      made({ service: 'bomb', name: `op ${i}-${j}`, parent: newSpanId() }),
+    );
+    await push(server, spans);
+  }
+  const metrics = await until('no collection', async () => {
+    const all = await server.metrics();
+    const limited = sumOf(all, 'tempo_metrics_generator_registry_series_limited_total');
+    return limited > 19_000 ? all : null;
+  });
+  const active = sumOf(metrics, 'tempo_metrics_generator_registry_active_series');
+  assert.ok(active > 1900 && active <= 2000 + 19, String(active));
+  await until('no warning', () => /too many series/.test(server.stderr));
+  assert.equal(sumOf(metrics, 'tempo_metrics_generator_spans_received_total'), 20_000);
+  await server.close();
+  await receiver.close();
+});
+
+test('without processors nothing is generated, without a path that is told', async () => {
+  const receiver = await Receiver.start(status(204));
+  const off = await startFor(receiver.url, { overrides: { processors: [] } });
+  await push(off, [made({})]);
+  await pause(1500);
+  assert.equal(receiver.requests.length, 0);
+  await off.close();
+  const config = configFor(receiver.url);
+  delete config.metrics_generator.storage.path;
+  const pathless = await Vivace.start({ config });
+  assert.match(pathless.stderr, /metrics-generator is not configured/);
+  await push(pathless, [made({})]);
+  await pathless.close();
+  await receiver.close();
+});
