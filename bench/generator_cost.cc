@@ -16,7 +16,7 @@
 namespace vivace::bench {
 namespace {
 
-constexpr size_t kTogether = 64;  // batches decoded ahead; too many for the caches
+constexpr size_t kTogether = 16;  // batches that live at once, as between threads
 
 double cpu_ns() {
   timespec now{};

@@ -30,6 +30,11 @@ constexpr int32_t kConsumer = 5;
 constexpr int32_t kError = 2;
 constexpr std::string_view kUser = "user";
 
+bool is_empty(const BatchAttribute& attribute) {
+  return is_text(attribute.value.type) ? attribute.value.text.empty()
+                                       : attribute.value.type == ValueType::empty;
+}
+
 uint64_t mix(uint64_t hash, std::string_view text) { return mix64(hash ^ text_hash(text)); }
 
 }  // namespace
@@ -111,29 +116,23 @@ EdgeSide ServiceGraphs::side_of(const BatchSpan& span, bool is_server) {
 
 // The name of the database that a client span asks, or nothing.
 std::string_view ServiceGraphs::database_of(const BatchSpan& span) {
-  std::string_view fallback;
-  bool is_database = false;
-  std::string scratch;
+  const BatchAttribute* fallback = nullptr;
   for (const AttributeLookup::Slot slot : databases_) {
     const BatchAttribute* const found = find(span, slot);
-    if (found == nullptr) continue;
-    is_database = true;
-    fallback = text(found, scratch);
-    if (!fallback.empty()) break;
+    if (fallback == nullptr || (found != nullptr && is_empty(*fallback))) fallback = found;
   }
-  if (!is_database) return {};
+  if (fallback == nullptr) return {};
   for (const AttributeLookup::Slot slot : {peer_service_, server_address_}) {
     const std::string_view name = text(find(span, slot), database_scratch_);
     if (!name.empty()) return name;
   }
   const std::string_view address = text(find(span, network_address_), database_scratch_);
-  if (!address.empty()) {
-    std::string name(address);
-    const std::string_view port = text(find(span, network_port_), scratch);
-    if (!port.empty()) name.append(":").append(port);
-    return database_scratch_ = std::move(name);
-  }
-  return database_scratch_ = fallback;
+  if (address.empty()) return text(fallback, database_scratch_);
+  const std::string_view port = text(find(span, network_port_), port_scratch_);
+  if (port.empty()) return address;
+  std::string name(address);
+  name.append(":").append(port);
+  return database_scratch_ = std::move(name);
 }
 
 bool ServiceGraphs::take_client(const BatchSpan& span, int64_t now_ms) {

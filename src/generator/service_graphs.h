@@ -92,7 +92,7 @@ class ServiceGraphs {
   // Of the span at hand.
   std::vector<std::string_view> values_;
   std::vector<std::string> scratches_;
-  std::string service_scratch_, peer_scratch_, database_scratch_;
+  std::string service_scratch_, peer_scratch_, database_scratch_, port_scratch_;
   LabelSet labels_;
 };
 

@@ -15,6 +15,20 @@ Counter& discarded(Metrics& metrics, const std::string& tenant, const char* reas
                          {{"tenant", tenant}, {"reason", reason}});
 }
 
+constexpr size_t kAhead = 4;  // spans
+
+// A batch comes from another core: its attributes are far away until they are asked for.
+void prefetch_attributes(const Batch& batch, size_t span) {
+  constexpr uint32_t kLineBytes = 64;
+  constexpr uint32_t kBytesMax = 8 * kLineBytes;
+  if (span >= batch.spans.size()) return;
+  const AttributeRun& run = batch.spans[span].attributes;
+  const auto* const first = reinterpret_cast<const char*>(batch.attributes.data() + run.first);
+  const uint32_t bytes =
+      std::min(kBytesMax, run.count * static_cast<uint32_t>(sizeof(BatchAttribute)));
+  for (uint32_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(first + at);
+}
+
 RegistryOptions registry_options(const config::Generator& config, const TenantOptions& options) {
   RegistryOptions out;
   if (config.instance_label) out.labels.emplace_back("__metrics_gen_instance", options.instance);
@@ -105,6 +119,7 @@ void Tenant::take(const Batch& batch, std::span<const uint32_t> skip, int64_t re
       continue;
     }
     const BatchSpan& span = batch.spans[i];
+    prefetch_attributes(batch, i + kAhead);
     if (span.end_ns - earliest > width) {
       ++too_old;
       continue;

@@ -112,8 +112,7 @@ void append_decimal(std::string& out, double value) {
   if (failed == std::errc()) out.append(text.data(), end);
 }
 
-std::string_view value_text(const Value& value, std::string& scratch) {
-  if (value.type == ValueType::string) return value.text;
+std::string_view other_text(const Value& value, std::string& scratch) {
   scratch.clear();
   append_value(scratch, value);
   return scratch;

@@ -10,7 +10,10 @@
 namespace vivace::generator {
 
 // The text, in `scratch` if the value is not a text by itself.
-std::string_view value_text(const Value& value, std::string& scratch);
+std::string_view other_text(const Value& value, std::string& scratch);
+inline std::string_view value_text(const Value& value, std::string& scratch) {
+  return value.type == ValueType::string ? value.text : other_text(value, scratch);
+}
 
 // A double's shortest decimal, without an exponent.
 void append_decimal(std::string& out, double value);
