@@ -53,11 +53,22 @@ struct PieceColumn::Loaded {
   std::vector<uint64_t> marks;
   std::vector<uint32_t> before;
   std::vector<uint32_t> starts;
-  uint32_t used = 0;  // by a row group, its number plus 1
+  // Of a source that is not in order, whose owners are picked one by one: by owner the number of
+  // its value plus 1, or 0.
+  std::vector<uint16_t> value_of;
 
   explicit Loaded(Column from) : column(std::move(from)) {}
-  void index(const Range& owners);
+  void index(const Piece& piece);
+  bool mark(const Range& owners);
 
+  template <class T>
+  const T* values() const {
+    if constexpr (sizeof(T) == 4) {
+      return words;
+    } else {
+      return longs;
+    }
+  }
   bool has(uint32_t local) const { return (marks[local / 64] >> local % 64 & 1) != 0; }
   // Owners below this one that have values.
   uint32_t rank(uint32_t local) const {
@@ -74,7 +85,8 @@ struct PieceColumn::Stretch {
   uint32_t count = 0;
 };
 
-void PieceColumn::Loaded::index(const Range& owners) {
+void PieceColumn::Loaded::index(const Piece& piece) {
+  const Range& owners = piece.owners;
   std::erase_if(column.slices, [](const Slice& slice) { return slice.count == 0; });
   words = joined(column.slices, words_copy);
   longs = joined(column.slices, longs_copy);
@@ -86,6 +98,32 @@ void PieceColumn::Loaded::index(const Range& owners) {
   }
   dense = !named && count == owners.count;
   if (dense) return;
+  const bool repeats = mark(owners);
+  dense = count == owners.count && !repeats;
+  if (dense) return;
+  if (repeats) {
+    uint32_t at = 0;
+    uint32_t last = UINT32_MAX;
+    for (const Slice& slice : column.slices) {
+      for (uint32_t i = 0; i < slice.count; ++i, ++at) {
+        if (slice.owner(i) != last) starts.push_back(at);
+        last = slice.owner(i);
+      }
+    }
+    starts.push_back(at);
+  } else if (!piece.in_order && count > 0 && count < UINT16_MAX) {
+    value_of.resize(owners.count);
+    uint32_t at = 0;
+    for (const Slice& slice : column.slices) {
+      for (uint32_t i = 0; i < slice.count; ++i) {
+        value_of[slice.owner(i) - owners.first] = static_cast<uint16_t>(++at);
+      }
+    }
+  }
+}
+
+// Says whether an owner has several values.
+bool PieceColumn::Loaded::mark(const Range& owners) {
   marks.resize(owners.count / 64 + 1);
   bool repeats = false;
   uint32_t last = UINT32_MAX;
@@ -104,17 +142,7 @@ void PieceColumn::Loaded::index(const Range& owners) {
     before.push_back(marked);
     marked += static_cast<uint32_t>(std::popcount(word));
   }
-  dense = marked == owners.count && !repeats;
-  if (!repeats) return;
-  uint32_t at = 0;
-  last = UINT32_MAX;
-  for (const Slice& slice : column.slices) {
-    for (uint32_t i = 0; i < slice.count; ++i, ++at) {
-      if (slice.owner(i) != last) starts.push_back(at);
-      last = slice.owner(i);
-    }
-  }
-  starts.push_back(at);
+  return repeats;
 }
 
 PieceColumn::PieceColumn(const OwnerOrder& order, ReadPiece read)
@@ -128,7 +156,7 @@ PieceColumn::~PieceColumn() = default;
 Result<void> PieceColumn::load(uint32_t piece) {
   const Piece& of = space_.pieces()[piece];
   auto loaded = std::make_unique<Loaded>(TRY(read_(of)));
-  loaded->index(of.owners);
+  loaded->index(of);
   loaded_[piece] = std::move(loaded);
   if (of.in_order) owned_.push_back(piece);
   return {};
@@ -213,15 +241,50 @@ void PieceColumn::place_picks(const OwnerOrder::Group& group, GroupValues& out) 
   }
 }
 
+// Whether `pick_values` can do it.
+bool PieceColumn::are_indexed(const OwnerOrder::Group& group) const {
+  return !group.in_runs && std::ranges::all_of(group.pieces, [&](uint32_t piece) {
+    const Loaded& of = *loaded_[piece];
+    return of.dense || !of.value_of.empty() || of.column.slices.empty();
+  });
+}
+
+// Owners and values of picks in one loop without decisions.
+template <class T>
+void PieceColumn::pick_values(const OwnerOrder::Group& group, GroupValues& out,
+                              std::vector<T>& values) const {
+  out.owners.resize(group.owners.count);
+  values.resize(group.owners.count);
+  uint32_t first = 0;
+  uint32_t count = 0;
+  const Loaded* from = nullptr;
+  const T* from_values = nullptr;
+  uint32_t taken = 0;
+  for (uint32_t i = 0; i < group.picks.size(); ++i) {
+    uint32_t local = group.picks[i] - first;
+    if (local >= count) {
+      const uint32_t piece = space_.piece_at(group.picks[i]);
+      first = space_.pieces()[piece].first;
+      count = space_.pieces()[piece].owners.count;
+      local = group.picks[i] - first;
+      from = loaded_[piece].get();
+      from_values = from->values<T>();
+    }
+    if (from->column.slices.empty()) continue;
+    const uint32_t value = from->dense ? local + 1 : from->value_of[local];
+    const uint32_t has = value != 0 ? 1 : 0;
+    out.owners[taken] = i;
+    values[taken] = from_values[value - has];
+    taken += has;
+  }
+  out.owners.resize(taken);
+  values.resize(taken);
+}
+
 template <class T>
 void PieceColumn::copy(std::vector<T>& out) const {
   for (const Stretch& stretch : stretches_) {
-    const T* values = nullptr;
-    if constexpr (sizeof(T) == 4) {
-      values = stretch.from->words;
-    } else {
-      values = stretch.from->longs;
-    }
+    const T* const values = stretch.from->values<T>();
     if (stretch.count == 1) {
       out.push_back(values[stretch.first]);
     } else {
@@ -234,13 +297,7 @@ template <class T>
 void PieceColumn::copy_dense(const OwnerOrder::Group& group, std::vector<T>& out) const {
   out.resize(group.owners.count);
   const std::vector<Piece>& pieces = space_.pieces();
-  const auto values_in = [&](uint32_t piece) {
-    if constexpr (sizeof(T) == 4) {
-      return loaded_[piece]->words;
-    } else {
-      return loaded_[piece]->longs;
-    }
-  };
+  const auto values_in = [&](uint32_t piece) { return loaded_[piece]->template values<T>(); };
   T* to = out.data();
   for (const OwnerRun& run : group.runs) {
     const uint32_t piece = space_.piece_at(run.first);
@@ -291,12 +348,18 @@ Result<void> PieceColumn::gather(uint32_t group, ValueForm form, GroupValues& ou
     }
     return {};
   }
-  place_runs(of, out);
-  place_picks(of, out);
+  if (words && are_indexed(of)) {
+    pick_values(of, out, out.words);
+  } else if (form == ValueForm::longs && are_indexed(of)) {
+    pick_values(of, out, out.longs);
+  } else {
+    place_runs(of, out);
+    place_picks(of, out);
+    if (words) copy(out.words);
+    if (form == ValueForm::longs) copy(out.longs);
+    if (form == ValueForm::texts) copy_texts(out);
+  }
   out.count = static_cast<uint32_t>(out.owners.size());
-  if (words) copy(out.words);
-  if (form == ValueForm::longs) copy(out.longs);
-  if (form == ValueForm::texts) copy_texts(out);
   out.dense =
       out.count == of.owners.count && std::ranges::adjacent_find(out.owners) == out.owners.end();
   return {};

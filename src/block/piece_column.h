@@ -57,6 +57,9 @@ class PieceColumn {
   bool are_dense(const OwnerOrder::Group& group) const;
   void place_runs(const OwnerOrder::Group& group, GroupValues& out);
   void place_picks(const OwnerOrder::Group& group, GroupValues& out);
+  bool are_indexed(const OwnerOrder::Group& group) const;
+  template <class T>
+  void pick_values(const OwnerOrder::Group& group, GroupValues& out, std::vector<T>& values) const;
   template <class T>
   void copy(std::vector<T>& out) const;
   template <class T>
