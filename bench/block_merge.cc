@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <malloc.h>
 
 #include <fmt/format.h>
 
@@ -101,22 +102,23 @@ struct Measured {
 
 Measured measure(Storage& storage, const std::string& path, uint64_t number,
                  const BlockContent& content) {
+  malloc_trim(0);  // what was freed before must not hide what is taken
   forget_peak();
   const double before_mib = memory_mib("VmRSS:");
   const double before = cpu_seconds();
-  const auto summary =
-      write_block(storage, path, {.tenant = "bench", .number = number}, content);
+  const auto summary = write_block(storage, path, {.tenant = "bench", .number = number}, content);
   ASSERT(summary);
   const double spent = cpu_seconds() - before;
   return {spent * 1e6 / summary->rows, memory_mib("VmHWM:") - before_mib, *summary};
 }
 
 void print(const char* what, const Measured& it) {
-  fmt::print("{}: {} spans, {} traces: {:.2f} bytes, {:.3f} us CPU, {:.1f} bytes of memory a span"
-             " ({:.0f} MiB)\n",
-             what, it.summary.rows, it.summary.traces,
-             static_cast<double>(it.summary.file_bytes) / it.summary.rows, it.cpu_us,
-             it.mib * 1048576 / it.summary.rows, it.mib);
+  fmt::print(
+      "{}: {} spans, {} traces: {:.2f} bytes, {:.3f} us CPU, {:.1f} bytes of memory a span"
+      " ({:.0f} MiB)\n",
+      what, it.summary.rows, it.summary.traces,
+      static_cast<double>(it.summary.file_bytes) / it.summary.rows, it.cpu_us,
+      it.mib * 1048576 / it.summary.rows, it.mib);
 }
 
 }  // namespace

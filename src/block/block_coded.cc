@@ -39,6 +39,7 @@ Field shape_field(Scope owner) {
 // How often each shape has a column.
 struct ColumnCounts {
   std::vector<uint32_t> of_shape;
+  uint32_t most = 0;  // of them all
   int64_t memory_bytes() const {
     return static_cast<int64_t>(sizeof *this + of_shape.capacity() * 4);
   }
@@ -50,6 +51,7 @@ ColumnCounts count_column(const Shapes& shapes, uint32_t column) {
   for (uint32_t i = 1; i < shapes.size(); ++i) {
     const Shape shape = shapes[i];
     out.of_shape[i] = out.of_shape[shape.parent] + (shape.column == column ? 1 : 0);
+    out.most = std::max(out.most, out.of_shape[i]);
   }
   return out;
 }
@@ -92,12 +94,24 @@ Result<std::vector<uint32_t>> Block::owners_of_shapes(const Asked& asked,
   const auto counts = TRY(cached<ColumnCounts>(asked.column, kCountsSlot, uncounted, make));
   const Column shapes = TRY(neighbour(shape_field(asked.owner), asked.group, inspected));
   const std::vector<uint32_t>& of_shape = counts->of_shape;
+  std::vector<uint32_t> owners;
+  if (counts->most <= 1) {  // without decisions: whether an owner has one is as good as random
+    size_t found = 0;
+    for (const Slice& slice : shapes.slices) {
+      owners.resize(found + slice.count);
+      for (uint32_t i = 0; i < slice.count; ++i) {
+        owners[found] = slice.owner(i);
+        found += of_shape[slice.words[i]];
+      }
+    }
+    owners.resize(found);
+    return owners;
+  }
   uint64_t total = 0;
   for (const Slice& slice : shapes.slices) {
     for (uint32_t i = 0; i < slice.count; ++i) total += of_shape[slice.words[i]];
   }
   if (total > kGroupValuesMax) return std::unexpected(corrupt("too many values"));
-  std::vector<uint32_t> owners;
   owners.reserve(total);
   for (const Slice& slice : shapes.slices) {
     for (uint32_t i = 0; i < slice.count; ++i) {

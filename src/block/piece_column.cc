@@ -48,8 +48,13 @@ struct PieceColumn::Loaded {
   const uint64_t* longs = nullptr;
   std::vector<uint32_t> words_copy;
   std::vector<uint64_t> longs_copy;
-  // Sparse: which owners have values, how many owners before each word of the bitmap do, and, if
-  // some have several, where each one's begin.
+  // Sparse: the owner of each value, and where in them the last run was.
+  const uint32_t* owners = nullptr;
+  std::vector<uint32_t> owners_copy;
+  uint32_t count = 0;  // of values
+  uint32_t at = 0;
+  // From the first time that owners are picked one by one: which have values, how many before each
+  // word of the bitmap do, and, if some have several, where each one's begin.
   std::vector<uint64_t> marks;
   std::vector<uint32_t> before;
   std::vector<uint32_t> starts;
@@ -59,7 +64,10 @@ struct PieceColumn::Loaded {
 
   explicit Loaded(Column from) : column(std::move(from)) {}
   void index(const Piece& piece);
-  bool mark(const Range& owners);
+  void join_owners();
+  void mark(const Range& of);
+  bool is_empty() const { return column.slices.empty(); }
+  uint32_t seek(uint32_t owner);
 
   template <class T>
   const T* values() const {
@@ -75,8 +83,6 @@ struct PieceColumn::Loaded {
     const uint64_t below = (1ULL << local % 64) - 1;
     return before[local / 64] + static_cast<uint32_t>(std::popcount(marks[local / 64] & below));
   }
-  // The first value of the owner of this rank.
-  uint32_t start(uint32_t rank) const { return starts.empty() ? rank : starts[rank]; }
 };
 
 struct PieceColumn::Stretch {
@@ -86,55 +92,52 @@ struct PieceColumn::Stretch {
 };
 
 void PieceColumn::Loaded::index(const Piece& piece) {
-  const Range& owners = piece.owners;
   std::erase_if(column.slices, [](const Slice& slice) { return slice.count == 0; });
   words = joined(column.slices, words_copy);
   longs = joined(column.slices, longs_copy);
-  uint32_t count = 0;
   bool named = false;
   for (const Slice& slice : column.slices) {
-    named |= slice.owners != nullptr || slice.first_owner != owners.first + count;
+    named |= slice.owners != nullptr || slice.first_owner != piece.owners.first + count;
     count += slice.count;
   }
-  dense = !named && count == owners.count;
-  if (dense) return;
-  const bool repeats = mark(owners);
-  dense = count == owners.count && !repeats;
-  if (dense) return;
-  if (repeats) {
-    uint32_t at = 0;
-    uint32_t last = UINT32_MAX;
-    for (const Slice& slice : column.slices) {
-      for (uint32_t i = 0; i < slice.count; ++i, ++at) {
-        if (slice.owner(i) != last) starts.push_back(at);
-        last = slice.owner(i);
-      }
-    }
-    starts.push_back(at);
-  } else if (!piece.in_order && count > 0 && count < UINT16_MAX) {
-    value_of.resize(owners.count);
-    uint32_t at = 0;
-    for (const Slice& slice : column.slices) {
-      for (uint32_t i = 0; i < slice.count; ++i) {
-        value_of[slice.owner(i) - owners.first] = static_cast<uint16_t>(++at);
-      }
-    }
+  dense = !named && count == piece.owners.count;
+  if (dense || is_empty()) return;
+  join_owners();
+  ASSERT(owners[0] >= piece.owners.first && owners[count - 1] < piece.owners.end());
+  const bool repeats = std::adjacent_find(owners, owners + count) != owners + count;
+  dense = count == piece.owners.count && !repeats;
+  if (dense || piece.in_order) return;
+  if (repeats || count >= UINT16_MAX) return mark(piece.owners);
+  value_of.resize(piece.owners.count);
+  for (uint32_t i = 0; i < count; ++i) {
+    value_of[owners[i] - piece.owners.first] = static_cast<uint16_t>(i + 1);
   }
 }
 
-// Says whether an owner has several values.
-bool PieceColumn::Loaded::mark(const Range& owners) {
-  marks.resize(owners.count / 64 + 1);
-  bool repeats = false;
-  uint32_t last = UINT32_MAX;
+void PieceColumn::Loaded::join_owners() {
+  owners = column.slices[0].owners;
+  bool apart = owners == nullptr;
+  uint32_t passed = 0;
   for (const Slice& slice : column.slices) {
-    for (uint32_t i = 0; i < slice.count; ++i) {
-      const uint32_t local = slice.owner(i) - owners.first;
-      ASSERT(local < owners.count);
-      marks[local / 64] |= 1ULL << local % 64;
-      repeats |= local == last;
-      last = local;
-    }
+    apart = apart || slice.owners != owners + passed;
+    passed += slice.count;
+  }
+  if (!apart) return;
+  owners_copy.reserve(count);
+  for (const Slice& slice : column.slices) {
+    for (uint32_t i = 0; i < slice.count; ++i) owners_copy.push_back(slice.owner(i));
+  }
+  owners = owners_copy.data();
+}
+
+void PieceColumn::Loaded::mark(const Range& of) {
+  if (!marks.empty() || is_empty()) return;
+  marks.resize(of.count / 64 + 1);
+  bool repeats = false;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t local = owners[i] - of.first;
+    marks[local / 64] |= 1ULL << local % 64;
+    repeats |= i > 0 && owners[i] == owners[i - 1];
   }
   before.reserve(marks.size());
   uint32_t marked = 0;
@@ -142,7 +145,25 @@ bool PieceColumn::Loaded::mark(const Range& owners) {
     before.push_back(marked);
     marked += static_cast<uint32_t>(std::popcount(word));
   }
-  return repeats;
+  if (!repeats) return;
+  starts.reserve(marked + 1);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (i == 0 || owners[i] != owners[i - 1]) starts.push_back(i);
+  }
+  starts.push_back(count);
+}
+
+// The first value of this owner or a later one: mostly near the last one that was asked for.
+uint32_t PieceColumn::Loaded::seek(uint32_t owner) {
+  if (at > 0 && owners[at - 1] >= owner) at = 0;
+  uint32_t step = 1;
+  while (at + step < count && owners[at + step] < owner) {
+    at += step;
+    step *= 2;
+  }
+  const uint32_t* const end = owners + std::min(at + step, count);
+  at = static_cast<uint32_t>(std::lower_bound(owners + at, end, owner) - owners);
+  return at;
 }
 
 PieceColumn::PieceColumn(const OwnerOrder& order, ReadPiece read)
@@ -188,36 +209,27 @@ bool PieceColumn::are_dense(const OwnerOrder::Group& group) const {
 }
 
 void PieceColumn::place_runs(const OwnerOrder::Group& group, GroupValues& out) {
-  uint32_t owner = 0;
-  const auto add_owner = [&](const Loaded& from, uint32_t offset, uint32_t rank) {
-    const uint32_t values = from.starts.empty() ? 1 : from.starts[rank + 1] - from.starts[rank];
-    out.owners.insert(out.owners.end(), values, offset);
-  };
+  uint32_t offset = 0;  // in the row group
   for (const OwnerRun& run : group.runs) {
-    const uint32_t piece = space_.piece_at(run.first);
-    const Loaded& from = *loaded_[piece];
-    const uint32_t local = run.first - space_.pieces()[piece].first;
-    const uint32_t end = local + run.count;
+    const uint32_t place = space_.piece_at(run.first);
+    const Piece& piece = space_.pieces()[place];
+    Loaded& from = *loaded_[place];
+    const uint32_t local = run.first - piece.first;
+    const size_t before = out.owners.size();
     if (from.dense) {
-      for (uint32_t i = 0; i < run.count; ++i) out.owners.push_back(owner + i);
+      out.owners.resize(before + run.count);
+      std::iota(out.owners.begin() + static_cast<ptrdiff_t>(before), out.owners.end(), offset);
       stretches_.push_back({&from, local, run.count});
-    } else {
-      const uint32_t first_rank = from.rank(local);
-      uint32_t rank = first_rank;
-      for (uint32_t at = local; at < end;) {
-        const uint64_t word = from.marks[at / 64] >> at % 64 << at % 64;
-        const uint32_t below = at / 64 * 64;
-        for (uint64_t left = word; left != 0; left &= left - 1) {
-          const uint32_t marked = below + static_cast<uint32_t>(std::countr_zero(left));
-          if (marked >= end) break;
-          add_owner(from, owner + marked - local, rank++);
-        }
-        at = below + 64;
-      }
-      const uint32_t first = from.start(first_rank);
-      if (rank > first_rank) stretches_.push_back({&from, first, from.start(rank) - first});
+    } else if (!from.is_empty()) {
+      const uint32_t owner = piece.owners.first + local;
+      const uint32_t first = from.seek(owner);
+      const uint32_t end = from.seek(owner + run.count);
+      out.owners.resize(before + (end - first));
+      uint32_t* const to = out.owners.data() + before;
+      for (uint32_t i = 0; i < end - first; ++i) to[i] = from.owners[first + i] - owner + offset;
+      if (end > first) stretches_.push_back({&from, first, end - first});
     }
-    owner += run.count;
+    offset += run.count;
   }
 }
 
@@ -225,16 +237,18 @@ void PieceColumn::place_picks(const OwnerOrder::Group& group, GroupValues& out) 
   const std::vector<Piece>& pieces = space_.pieces();
   for (uint32_t i = 0; i < group.picks.size(); ++i) {
     const uint32_t piece = space_.piece_at(group.picks[i]);
-    const Loaded& from = *loaded_[piece];
+    Loaded& from = *loaded_[piece];
     const uint32_t local = group.picks[i] - pieces[piece].first;
+    if (from.is_empty()) continue;
     if (from.dense) {
       out.owners.push_back(i);
       stretches_.push_back({&from, local, 1});
       continue;
     }
+    from.mark(pieces[piece].owners);
     if (!from.has(local)) continue;
     const uint32_t rank = from.rank(local);
-    const uint32_t first = from.start(rank);
+    const uint32_t first = from.starts.empty() ? rank : from.starts[rank];
     const uint32_t count = from.starts.empty() ? 1 : from.starts[rank + 1] - first;
     out.owners.insert(out.owners.end(), count, i);
     stretches_.push_back({&from, first, count});
@@ -245,7 +259,7 @@ void PieceColumn::place_picks(const OwnerOrder::Group& group, GroupValues& out) 
 bool PieceColumn::are_indexed(const OwnerOrder::Group& group) const {
   return !group.in_runs && std::ranges::all_of(group.pieces, [&](uint32_t piece) {
     const Loaded& of = *loaded_[piece];
-    return of.dense || !of.value_of.empty() || of.column.slices.empty();
+    return of.dense || of.is_empty() || !of.value_of.empty();
   });
 }
 
@@ -270,7 +284,7 @@ void PieceColumn::pick_values(const OwnerOrder::Group& group, GroupValues& out,
       from = loaded_[piece].get();
       from_values = from->values<T>();
     }
-    if (from->column.slices.empty()) continue;
+    if (from->is_empty()) continue;
     const uint32_t value = from->dense ? local + 1 : from->value_of[local];
     const uint32_t has = value != 0 ? 1 : 0;
     out.owners[taken] = i;

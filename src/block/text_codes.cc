@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "block/merge_runs.h"
+
 namespace vivace {
 namespace {
 
@@ -112,7 +114,7 @@ void TextCodes::finish() {
   }
   std::vector<uint32_t> order(dictionary_.size());
   std::iota(order.begin(), order.end(), 0U);
-  std::ranges::sort(order, {}, [&](uint32_t number) { return dictionary_[number]; });
+  merge_runs(order, [&](uint32_t a, uint32_t b) { return dictionary_[a] < dictionary_[b]; });
   places_.resize(order.size());
   std::vector<std::string_view> sorted;
   sorted.reserve(order.size());

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <tuple>
 
+#include "block/merge_runs.h"
+
 namespace vivace {
 namespace {
 
@@ -289,25 +291,7 @@ void TraceList::sort() {
   const auto count = static_cast<uint32_t>(traces_.size());
   std::vector<uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0U);
-  std::vector<uint32_t> ends;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (i + 1 == count || before(i + 1, i)) ends.push_back(i + 1);
-  }
-  std::vector<uint32_t> other(ends.size() > 1 ? count : 0);
-  while (ends.size() > 1) {
-    uint32_t from = 0;
-    size_t kept = 0;
-    for (size_t i = 0; i < ends.size(); i += 2) {
-      const uint32_t middle = ends[i];
-      const uint32_t end = i + 1 < ends.size() ? ends[i + 1] : middle;
-      std::merge(order.begin() + from, order.begin() + middle, order.begin() + middle,
-                 order.begin() + end, other.begin() + from, before);
-      ends[kept++] = end;
-      from = end;
-    }
-    ends.resize(kept);
-    order.swap(other);
-  }
+  merge_runs(order, before);
   for (uint32_t i = 0; i < count; ++i) {  // round each circle of the permutation
     if (order[i] == i) continue;
     const BlockTrace first = traces_[i];
