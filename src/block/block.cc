@@ -166,13 +166,13 @@ Result<std::shared_ptr<const FirstFingerprints>> Block::first_fingerprints(
   return cached<FirstFingerprints>(column, 0, inspected, make);
 }
 
-Result<bool> Block::find_in_page(uint32_t page, uint64_t fingerprint,
+Result<bool> Block::find_in_page(uint32_t page, uint64_t above_first,
                                  std::vector<uint32_t>& ordinals, Inspected& inspected) const {
   const IndexPage place = index_page(traces(), page);
   const uint64_t offset = footer_->section(kSectionIndexPages)->offset + place.offset;
   const std::string bytes = TRY(read_range(offset, place.bytes));
   inspected.bytes += place.bytes;
-  return find_in_index_page(bytes, index_page_place(footer_->seed, page), fingerprint, ordinals);
+  return find_in_index_page(bytes, index_page_place(footer_->seed, page), above_first, ordinals);
 }
 
 Result<std::shared_ptr<const FilterPage>> Block::filter_page_at(uint32_t page,
@@ -239,7 +239,7 @@ Result<std::optional<uint32_t>> Block::find_trace(const TraceId& id, Inspected& 
   if (page > 0) --page;  // what is looked for may begin inside the page before
   std::vector<uint32_t> ordinals;
   for (; page < of_page.size() && of_page[page] <= wanted; ++page) {
-    auto more = find_in_page(page, wanted, ordinals, inspected);
+    auto more = find_in_page(page, wanted - of_page[page], ordinals, inspected);
     if (!more) {
       return std::unexpected(at(std::move(more).error(), kSectionPlace + kSectionIndexPages, page));
     }

@@ -65,6 +65,10 @@ class Block final : public Part {
                                 Inspected& inspected) const override;
   Result<Overflow> read_overflow(Scope owner, uint32_t group, Inspected& inspected) const override;
   Result<std::shared_ptr<const Shapes>> shapes(Scope owner, Inspected& inspected) const override;
+  Result<bool> may_hold(Scope owner, std::string_view key, uint32_t group,
+                        const WantedValue& wanted, Inspected& inspected) const override;
+  Result<bool> may_hold(Field field, uint32_t group, const WantedValue& wanted,
+                        Inspected& inspected) const override;
   Result<std::optional<uint32_t>> find_trace(const TraceId& id,
                                              Inspected& inspected) const override;
   Result<TraceEntry> trace(uint32_t ordinal, Inspected& inspected) const override;
@@ -99,11 +103,21 @@ class Block final : public Part {
   Result<std::shared_ptr<const TextList>> dictionary(uint32_t column, Inspected& inspected) const;
   Result<std::shared_ptr<const TraceTable>> trace_table(uint32_t group, Inspected& inspected) const;
   Result<std::shared_ptr<const FirstFingerprints>> first_fingerprints(Inspected& inspected) const;
-  Result<bool> find_in_page(uint32_t page, uint64_t fingerprint, std::vector<uint32_t>& ordinals,
+  Result<bool> find_in_page(uint32_t page, uint64_t above_first, std::vector<uint32_t>& ordinals,
                             Inspected& inspected) const;
   Result<std::shared_ptr<const FilterPage>> filter_page_at(uint32_t page,
                                                            Inspected& inspected) const;
   uint32_t group_of_trace(uint32_t ordinal) const;
+
+  // block_statistics.cc
+  struct Statistic;
+  Result<bool> has_overflow(Scope owner, uint32_t group) const;
+  Result<std::optional<Statistic>> statistic(uint32_t column, uint32_t group,
+                                             Inspected& inspected) const;
+  Result<bool> may_hold_number(ValueType type, const Statistic& statistic,
+                               const WantedValue& wanted) const;
+  Result<bool> may_hold_text(uint32_t column, uint32_t group, const Statistic& statistic,
+                             const WantedValue& wanted, Inspected& inspected) const;
 
   ExpectedColumn expected(Field field, uint32_t group) const;
   Asked asked_for(Field field, uint32_t group) const;

@@ -114,6 +114,37 @@ inline void add_group(const Part& part, uint32_t group, std::vector<Piece>& out)
   }
 }
 
+// Of all row groups.
+inline Result<std::string> held_by(const Block& block, const auto& column) {
+  Inspected inspected;
+  std::string out;
+  for (uint32_t group = 0; group < block.groups(); ++group) {
+    for (const WantedValue& wanted :
+         {WantedValue{.text = "value 1"}, WantedValue{.low = 100, .high = 1'000}}) {
+      out += TRY(column(group, wanted, inspected)) ? "y" : "n";
+    }
+  }
+  return out;
+}
+
+inline void add_statistics(const Block& block, std::vector<Piece>& out) {
+  for (const Field field : {Field::duration_ns, Field::name, Field::event_name}) {
+    out.push_back({fmt::format("statistics of {}", static_cast<int>(field)),
+                   held_by(block, [&](uint32_t group, const auto& wanted, Inspected& inspected) {
+                     return block.may_hold(field, group, wanted, inspected);
+                   })});
+  }
+  for (const Scope owner : kAllScopes) {
+    for (uint32_t i = 0; i < block.columns(owner); ++i) {
+      const std::string_view key = block.column(owner, i).key;
+      out.push_back({fmt::format("statistics of {} of {}", key, static_cast<int>(owner)),
+                     held_by(block, [&](uint32_t group, const auto& wanted, Inspected& inspected) {
+                       return block.may_hold(owner, key, group, wanted, inspected);
+                     })});
+    }
+  }
+}
+
 inline Result<std::string> splits_of(const Block& block) {
   Inspected inspected;
   const auto splits = TRY(block.splits(inspected));
@@ -145,6 +176,7 @@ inline std::vector<Piece> pieces_of(const Block& part, const std::vector<TraceId
                    may ? Result<std::string>(*may ? "yes" : "no") : std::unexpected(may.error())});
   }
   out.push_back({"splits", splits_of(part)});
+  add_statistics(part, out);
   return out;
 }
 

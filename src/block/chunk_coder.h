@@ -28,6 +28,7 @@ class ChunkCoder {
  public:
   // Row groups and columns of the block, and its traces; they must outlive this.
   void describe(const BlockFooter& footer, std::span<const BlockTrace> traces);
+  const BlockFooter& footer() const { return *footer_; }
   // Before the attributes of these owners; they must outlive this.
   void set_shapes(Scope owner, const Shapes& shapes);
 

@@ -74,6 +74,7 @@ Result<void> ColumnWriter::write_gathered(uint32_t column, uint32_t group,
                      .words = values_.words,
                      .longs = values_.longs,
                      .texts = values_.texts};
+  if (chunk.count > 0 && coder_.footer().has_statistics(column)) statistics_.add(group, chunk);
   if (from.as_list) {
     chunk.owners_total = values_.count;
     chunk.dense = true;
@@ -118,6 +119,21 @@ Result<void> ColumnWriter::write_texts(uint32_t column, const SourceColumn& from
 }
 
 Result<void> ColumnWriter::write(uint32_t column, const SourceColumn& from) {
+  statistics_.begin(from.order.groups());
+  CHECK_OK(write_chunks(column, from));
+  return coder_.footer().has_statistics(column) ? write_statistics(column) : Result<void>();
+}
+
+Result<void> ColumnWriter::write_statistics(uint32_t column) {
+  const std::string statistics = statistics_.statistics();
+  if (statistics.empty()) return {};
+  CHECK_OK(write_content(column, statistics_slot(slots_), statistics));
+  const std::string filter = statistics_.text_filter();
+  if (filter.empty()) return {};
+  return write_content(column, text_filter_slot(slots_), filter);
+}
+
+Result<void> ColumnWriter::write_chunks(uint32_t column, const SourceColumn& from) {
   if (from.order.size() == 0) return {};
   if (from.form == ValueForm::texts) return write_texts(column, from);
   if (from.all) return write_pieces(column, from);

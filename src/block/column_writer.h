@@ -1,6 +1,6 @@
-// Writes the columns of a block: gathers a column of the sources row group by row group, and appends
-// a chunk for each that has values, after the column's dictionary if it has one. The file grows by
-// whole chunks, in the order of columns and slots; their lengths become the directory.
+// Writes the columns of a block: gathers a column of the sources row group by row group, and
+// appends a chunk for each that has values, after the column's dictionary if it has one. The file
+// grows by whole chunks, in the order of columns and slots; their lengths become the directory.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@
 #include "block/few_values.h"
 #include "block/owner_order.h"
 #include "block/piece_column.h"
+#include "block/statistics.h"
 #include "block/text_codes.h"
 #include "storage/storage.h"
 
@@ -42,8 +43,8 @@ struct SourceColumn {
   const OwnerOrder& order;
   ReadPiece read;
   ValueForm form = ValueForm::none;  // texts: as codes or texts
-  bool all = false;      // each owner has one value
-  bool as_list = false;  // the values alone, as if each were an owner of its own
+  bool all = false;                  // each owner has one value
+  bool as_list = false;              // the values alone, as if each were an owner of its own
 };
 
 class ColumnWriter {
@@ -74,6 +75,8 @@ class ColumnWriter {
   const std::vector<uint32_t>& lengths() const { return lengths_; }
 
  private:
+  Result<void> write_chunks(uint32_t column, const SourceColumn& from);
+  Result<void> write_statistics(uint32_t column);
   Result<void> write_texts(uint32_t column, const SourceColumn& from);
   Result<void> write_pieces(uint32_t column, const SourceColumn& from);
   Result<void> write_few(uint32_t column, const SourceColumn& from, FewValues& few);
@@ -90,6 +93,7 @@ class ColumnWriter {
   // Used again and again.
   std::string content_;
   std::vector<uint32_t> cuts_;
+  StatisticsMaker statistics_;
   GroupValues values_;
 };
 

@@ -230,7 +230,14 @@ uint32_t BlockFooter::file_columns() const {
 }
 
 uint32_t BlockFooter::slots() const {
-  return group_slot(std::max(1U, static_cast<uint32_t>(groups.size())));
+  return group_slot(std::max(1U, static_cast<uint32_t>(groups.size()))) + 2;
+}
+
+bool BlockFooter::has_statistics(uint32_t column) const {
+  if (groups.size() < 2) return false;
+  if (column >= kFirstAttributeColumn) return column >= attribute_column(Scope::span, 0);
+  return column == field_column(Field::duration_ns) || column == field_column(Field::name) ||
+         column == field_column(Field::status_message) || column == field_column(Field::event_name);
 }
 
 uint32_t BlockFooter::attribute_column(Scope owner, uint32_t column) const {

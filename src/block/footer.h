@@ -46,6 +46,9 @@ struct BlockFooter {
   // Of the file: the fixed ones and those of attributes; and slots of each.
   uint32_t file_columns() const;
   uint32_t slots() const;
+  // Whether the writer keeps statistics of a column: of more than one row group, and of what
+  // searches compare.
+  bool has_statistics(uint32_t column) const;
   uint32_t attribute_column(Scope owner, uint32_t column) const;
   int64_t memory_bytes() const;
 };

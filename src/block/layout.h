@@ -48,9 +48,12 @@ constexpr uint32_t overflow_column(Scope owner, OverflowPiece piece) {
 constexpr uint32_t kTraceColumn = 89;
 constexpr uint32_t kFirstAttributeColumn = 128;
 
-// Slots of a column: its dictionary, then a chunk for each row group.
+// Slots of a column: its dictionary, a chunk for each row group (one at least), its statistics, and
+// the filter of its texts.
 constexpr uint32_t kDictionarySlot = 0;
 constexpr uint32_t group_slot(uint32_t group) { return 1 + group; }
+constexpr uint32_t statistics_slot(uint32_t slots) { return slots - 2; }
+constexpr uint32_t text_filter_slot(uint32_t slots) { return slots - 1; }
 
 // Sections.
 constexpr uint16_t kSectionColumns = 1;
@@ -58,14 +61,15 @@ constexpr uint16_t kSectionIndexPages = 2;
 constexpr uint16_t kSectionIndexFirsts = 3;
 constexpr uint16_t kSectionDirectory = 4;
 constexpr uint16_t kSectionTraceFilter = 5;
-constexpr uint16_t kSectionSplits = 6;  // only where there are any
+constexpr uint16_t kSectionSplits = 6;          // only where there are any
 constexpr uint32_t kSectionPlace = 0xffff0000;  // plus the kind: their "column" in checksums
 
 // The index of traces.
 constexpr uint64_t kFingerprintSeed = 0x7669766163652031;
 constexpr uint32_t kPageEntries = 512;
 constexpr uint32_t kPageHeaderBytes = 8;
-constexpr uint32_t kPageEntryBytes = 12;
+constexpr uint32_t kIndexPageHeaderBytes = kPageHeaderBytes + 1;
+constexpr uint32_t kPageEntryBytes = 5;
 inline uint64_t fingerprint(const TraceId& id) { return hash64(id.view(), kFingerprintSeed); }
 
 // How a chunk is packed, and how its content is laid out.

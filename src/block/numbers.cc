@@ -91,7 +91,7 @@ bool classes_are_smaller(std::span<const T> values, const Fit& fitted) {
   for (uint32_t byte = 0; byte < fitted.width(); ++byte) as_planes += planes[byte].bits(total);
   const double as_classes =
       classes.bits(total) + static_cast<double>(rest_bits) / static_cast<double>(total);
-  return as_classes < as_planes * 0.98;
+  return as_classes < as_planes * 0.995;
 }
 
 void cut(const std::string& out, const NumberOptions& options, size_t piece) {

@@ -1,10 +1,6 @@
-// Whether a trace may be in a block, for one look into memory: a split-block Bloom filter over the
-// fingerprints of its traces, as the specification of Apache Parquet has it (BloomFilter.md,
-// "Split Block Bloom Filter"), in pages that are read and cached one by one.
-//
-// The filter is a run of blocks of 32 bytes, eight words of 32 bits each. The upper half of a
-// fingerprint chooses the block, (upper x blocks) >> 32; the lower half one bit of each word,
-// (lower x salt of the word) >> 27. At 12 bits a trace about one absent trace in 200 seems present.
+// Whether a trace may be in a block, for one look into memory: a split-block Bloom filter (bloom.h)
+// over the fingerprints of its traces, in pages that are read and cached one by one. At 12 bits a
+// trace about one absent trace in 200 seems present.
 //
 // Page:  8 bytes       checksum: XXH3-64 of the rest of the page, seeded with its place
 //        32 x blocks   at most 512 of them

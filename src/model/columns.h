@@ -188,6 +188,14 @@ struct Overflow {
   Column values;  // longs: bits, or for text types a code into its texts
 };
 
+// What a condition wants of a value: a number from `low` to `high` (an integer counts as the real
+// that is nearest), or exactly a text.
+struct WantedValue {
+  std::optional<std::string_view> text = {};
+  double low = 0;
+  double high = 0;
+};
+
 class Part {
  public:
   virtual ~Part() = default;
@@ -216,6 +224,17 @@ class Part {
   virtual Result<Overflow> read_overflow(Scope owner, uint32_t group,
                                          Inspected& inspected) const = 0;
   virtual Result<std::shared_ptr<const Shapes>> shapes(Scope owner, Inspected& inspected) const = 0;
+
+  // Whether a value in the row group may be a wanted one, as far as that is known without reading
+  // the column: false is certain. The attribute of any type, in a column or the overflow list; or a
+  // field (its absence, where it is sparse, counts as no value). Errors mean: unknown.
+  virtual Result<bool> may_hold(Scope, std::string_view /*key*/, uint32_t /*group*/,
+                                const WantedValue&, Inspected&) const {
+    return true;
+  }
+  virtual Result<bool> may_hold(Field, uint32_t /*group*/, const WantedValue&, Inspected&) const {
+    return true;
+  }
 
   // By id, without a scan.
   virtual Result<std::optional<uint32_t>> find_trace(const TraceId& id,

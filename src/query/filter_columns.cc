@@ -45,9 +45,27 @@ Field span_of(Scope belonging) {
 
 // ------------------------------------------------------------------------------- attributes
 
+bool FilterRun::is_ruled_out(const FilterNode& node, Scope owner) {
+  const auto wanted = node.predicate->wanted();
+  if (!wanted) return false;
+  const PartColumns& part = group_.part();
+  const auto may =
+      part.part().may_hold(owner, node.attribute.name, group_.group(), *wanted, part.inspected());
+  return may && !*may;
+}
+
+bool FilterRun::is_ruled_out(Field field, const Predicate& predicate) {
+  const auto wanted = predicate.wanted();
+  if (!wanted) return false;
+  const PartColumns& part = group_.part();
+  const auto may = part.part().may_hold(field, group_.group(), *wanted, part.inspected());
+  return may && !*may;
+}
+
 Result<Bits> FilterRun::attribute_bits(FilterNode& node, Scope owner) {
   const Range owners = group_.owners(owner);
   Bits out(owners.count);
+  if (is_ruled_out(node, owner)) return out;
   KeyColumns* key = TRY(group_.attribute(owner, node.attribute.name));
   for (const TypedColumn& column : key->columns) {
     node.predicate->mark(column, owners.first, group_.part().serial(), out);
@@ -136,9 +154,10 @@ Result<Bits> FilterRun::intrinsic_bits(FilterNode& node, const Bits& mask) {
 // Owners without a text have the empty one.
 Result<Bits> FilterRun::text_bits(Field field, Predicate& predicate, bool dense) {
   const Range owners = group_.owners(info(field).owner);
+  Bits out(owners.count);
+  if ((dense || !predicate.text("")) && is_ruled_out(field, predicate)) return out;
   const TypedColumn* column = TRY(group_.field(field));
   const uint64_t serial = group_.part().serial();
-  Bits out(owners.count);
   predicate.mark(*column, owners.first, serial, out);
   if (dense || !predicate.text("")) return out;
   Bits present(owners.count);
@@ -180,6 +199,7 @@ Result<Bits> FilterRun::enum_bits(FilterNode& node) {
 Result<Bits> FilterRun::duration_bits(Predicate& predicate) {
   const Range rows = group_.owners(Scope::span);
   Bits out(rows.count);
+  if (is_ruled_out(Field::duration_ns, predicate)) return out;
   predicate.mark(*TRY(group_.field(Field::duration_ns)), rows.first, group_.part().serial(), out);
   return out;
 }

@@ -94,6 +94,9 @@ class FilterRun {
 
   // filter_columns.cc: all owners whose value passes, whatever the mask.
   Result<Bits> attribute_bits(FilterNode& node, Scope owner);
+  // Whether the part knows that no value of the row group passes.
+  bool is_ruled_out(const FilterNode& node, Scope owner);
+  bool is_ruled_out(Field field, const Predicate& predicate);
   Result<Bits> unscoped_bits(FilterNode& node);
   Result<Bits> table_rows(FilterNode& node, Scope table);
   Result<const Bits*> table_bits(FilterNode& node, Scope table);

@@ -152,6 +152,27 @@ void Predicate::ignore_leading_zeros() {
   text_ = without_leading_zeros(text_);
 }
 
+std::optional<WantedValue> Predicate::wanted() const {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (kind_ == Literal::text) {
+    if (op_ != Op::equal || ignore_leading_zeros_) return std::nullopt;
+    return WantedValue{.text = text_};
+  }
+  if (kind_ != Literal::whole && kind_ != Literal::real) return std::nullopt;
+  switch (op_) {
+    case Op::equal:
+      return WantedValue{.low = real_, .high = real_};
+    case Op::less:
+    case Op::less_equal:
+      return WantedValue{.low = -kInfinity, .high = real_};
+    case Op::greater:
+    case Op::greater_equal:
+      return WantedValue{.low = real_, .high = kInfinity};
+    default:
+      return std::nullopt;
+  }
+}
+
 bool Predicate::all_of_array() const { return op_ == Op::not_equal || op_ == Op::not_matches; }
 
 bool Predicate::text(std::string_view value) const {

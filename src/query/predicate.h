@@ -40,6 +40,10 @@ class Predicate {
   bool real(double value) const;
   bool boolean(bool value) const;
 
+  // What a value must be to pass, if that is one text or numbers of one range: what a part can rule
+  // out (Part::may_hold). Values of other types may pass only inside arrays.
+  std::optional<WantedValue> wanted() const;
+
   // Sets the bits of the owners that have a value which passes: owner - base. `serial` is that of
   // the column's PartColumns.
   void mark(const TypedColumn& column, uint32_t base, uint64_t serial, Bits& out);
