@@ -79,7 +79,7 @@ uint32_t AttributeTable::child(HeadMemory& memory, uint32_t node, uint32_t colum
 
 uint32_t AttributeTable::column_of(HeadMemory& memory, const BatchKey& key, ValueType type) {
   auto& by_key = column_by_key_[static_cast<size_t>(type)];
-  const auto found = by_key.find(key.text);
+  const auto found = by_key.find(key);
   if (found != by_key.end()) return found->second;
   const uint32_t number = columns_.size();
   if (number == kColumnsMax) return kOverflowColumn;
@@ -87,7 +87,7 @@ uint32_t AttributeTable::column_of(HeadMemory& memory, const BatchKey& key, Valu
   column->key = read_text(memory.store_text(key.text));
   column->type = type;
   memory.use(kColumnBytes + int64_t{sizeof(AttributeColumn*)});
-  by_key.emplace(column->key, number);
+  by_key.emplace(BatchKey{column->key, key.hash}, number);
   columns_.append(memory, column.get());
   owned_columns_.push_back(std::move(column));
   return number;

@@ -100,6 +100,13 @@ class AttributeTable {
     using is_avalanching = void;
     size_t operator()(uint64_t key) const { return mix64(key); }
   };
+  struct KeyHash {
+    using is_avalanching = void;
+    size_t operator()(const BatchKey& key) const { return key.hash; }
+  };
+  struct KeyEqual {
+    bool operator()(const BatchKey& a, const BatchKey& b) const { return a.text == b.text; }
+  };
 
   struct Target {  // where an attribute of a shape goes; without a column: to the overflow list
     AttributeColumn* column = nullptr;
@@ -124,7 +131,7 @@ class AttributeTable {
   // The writer's.
   std::vector<std::unique_ptr<AttributeColumn>> owned_columns_;
   boost::unordered_flat_map<uint64_t, uint32_t, EdgeHash> children_;  // (node, column) -> node
-  boost::unordered_flat_map<std::string_view, uint32_t> column_by_key_[kValueTypes];
+  boost::unordered_flat_map<BatchKey, uint32_t, KeyHash, KeyEqual> column_by_key_[kValueTypes];
   std::vector<Known> known_;  // by node of Batch::shapes
   std::vector<Target> targets_;
 };

@@ -25,13 +25,18 @@ uint32_t Dictionary::intern(HeadMemory& memory, std::string_view text, uint64_t 
   }
   texts_.append(memory, memory.store_text(text));
   memory.use(sizeof(char*) + kSlotBytes);
-  const bool mostly_new = count + 1 >= kTextsMax && asked_ < uint64_t{count} * 2;
-  if (mostly_new && looking_ == Looking::until_mostly_new) {
+  if (looking_ == Looking::until_mostly_new && is_mostly_new()) {
     interning_ = false;
     memory.use(-kSlotBytes * int64_t{texts_.size()});
     table_ = std::vector<Slot>();  // not {}, which would keep the room
   }
   return count;
+}
+
+bool Dictionary::is_mostly_new() const {
+  const uint64_t count = texts_.size();
+  return (count >= kTextsMax && asked_ < count * 2) ||
+         (count >= kNewTextsMax && asked_ < count + count / 32);
 }
 
 void Dictionary::grow() {

@@ -40,11 +40,14 @@ class Dictionary final : public Texts {
     uint32_t hash = 0;         // high half of the text's hash
     uint32_t code_plus_1 = 0;  // 0: free
   };
-  static constexpr int64_t kSlotBytes = 22;      // two slots are taken for 0.75 texts
-  static constexpr uint32_t kTextsMax = 65'536;  // past it, and mostly new: no more table
+  static constexpr int64_t kSlotBytes = 22;  // two slots are taken for 0.75 texts
+  // No more table past so many texts if they were mostly new; earlier if nearly all were.
+  static constexpr uint32_t kTextsMax = 65'536;
+  static constexpr uint32_t kNewTextsMax = 8'192;
   static_assert(kTextBytesMax == sizeof(char*) + kSlotBytes + HeadMemory::kLengthBytesMax);
 
   void grow();
+  bool is_mostly_new() const;
 
   Chunked<const char*> texts_;
   std::vector<Slot> table_;

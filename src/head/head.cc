@@ -36,8 +36,8 @@ Head::Appended Head::append(const Batch& batch, int64_t received_ns) {
   Appended out;
   for (size_t i = 0; i < batch.spans.size(); ++i) {
     if (i + kPrefetchSpans < batch.spans.size()) {
-      const uint64_t ahead = batch_places_[i + kPrefetchSpans].hash;
-      __builtin_prefetch(&span_set_[ahead & (span_set_.size() - 1)]);
+      const Place& ahead = batch_places_[i + kPrefetchSpans];
+      if (ahead.has_returned) returned_spans_.prefetch(ahead.hash);
     }
     if (append_span(batch, batch.spans[i], batch_places_[i])) {
       ++out.spans;
@@ -82,44 +82,42 @@ bool Head::append_span(const Batch& batch, const BatchSpan& span, const Place& p
   return true;
 }
 
-// The traces of a batch's spans, and room in the set of spans for all of them: ahead of the spans
-// themselves, so that the set's slots can be fetched before they are needed.
+// The traces of a batch's spans, and what is needed to tell repeats: ahead of the spans themselves,
+// so that the set's slots can be fetched before they are needed.
 void Head::find_places(const Batch& batch) {
-  while ((trace_.size() + batch.spans.size()) * 4 > span_set_.size() * 3) grow_span_set();
+  const uint32_t traces_before = traces_.size();
   batch_places_.clear();
   for (const BatchSpan& span : batch.spans) {
     const uint32_t trace = traces_.intern(memory_, span.trace_id);
-    batch_places_.push_back({.trace = trace, .hash = span_hash(trace, span.span_id.raw)});
+    const bool has_returned = trace < traces_before;
+    if (has_returned && !has_returned_[trace]) enter_returned(trace);
+    batch_places_.push_back(
+        {.trace = trace, .has_returned = has_returned, .hash = span_hash(trace, span.span_id.raw)});
+  }
+  has_returned_.resize(traces_.size());
+  batch_spans_.clear(batch.spans.size());
+  returned_spans_.make_room(batch.spans.size(), [this](uint32_t row) { return hash_of(row); });
+}
+
+// The spans that came with the trace's first batch.
+void Head::enter_returned(uint32_t trace) {
+  has_returned_[trace] = true;
+  for (uint32_t row = traces_.newest(trace); row != TraceIndex::kNoRow; row = previous_[row]) {
+    returned_spans_.make_room(1, [this](uint32_t other) { return hash_of(other); });
+    returned_spans_.enter(hash_of(row), row, [](uint32_t) { return false; });
   }
 }
 
-// Looks the span up among all rows, and enters it under the row it is about to get.
+uint64_t Head::hash_of(uint32_t row) const { return span_hash(trace_[row], span_id_[row]); }
+
+// Looks the span up among all rows of its trace, and enters it under the row it is about to get.
 bool Head::is_repeat(const BatchSpan& span, const Place& place) {
-  const size_t mask = span_set_.size() - 1;
-  const auto tag = static_cast<uint32_t>(place.hash >> 56) << kRowBits;
-  for (uint64_t i = place.hash;; ++i) {
-    uint32_t& slot = span_set_[i & mask];
-    if (slot == 0) {
-      slot = tag | (trace_.size() + 1);
-      return false;
-    }
-    const uint32_t other = (slot & kRowMask) - 1;
-    if ((slot & ~kRowMask) == tag && span_id_[other] == span.span_id.raw &&
-        trace_[other] == place.trace && kind_[other] == static_cast<uint32_t>(span.kind)) {
-      return true;
-    }
-  }
-}
-
-void Head::grow_span_set() {
-  span_set_.assign(std::max<size_t>(1024, span_set_.size() * 2), 0);
-  const size_t mask = span_set_.size() - 1;
-  for (uint32_t row = 0; row < trace_.size(); ++row) {
-    const uint64_t hash = span_hash(trace_[row], span_id_[row]);
-    uint64_t i = hash;
-    while (span_set_[i & mask] != 0) ++i;
-    span_set_[i & mask] = static_cast<uint32_t>(hash >> 56) << kRowBits | (row + 1);
-  }
+  SpanSet& spans = place.has_returned ? returned_spans_ : batch_spans_;
+  const auto is_same = [&](uint32_t row) {
+    return span_id_[row] == span.span_id.raw && trace_[row] == place.trace &&
+           kind_[row] == static_cast<uint32_t>(span.kind);
+  };
+  return !spans.enter(place.hash, trace_.size(), is_same);
 }
 
 uint32_t Head::resource_of(const Batch& batch, uint32_t index) {

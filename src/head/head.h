@@ -21,6 +21,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "head/attribute_table.h"
+#include "head/span_set.h"
 #include "head/trace_index.h"
 #include "model/batch.h"
 
@@ -88,7 +89,8 @@ class Head {
   using Identities = boost::unordered_flat_map<Hash128, uint32_t, IdentityHash>;
   static constexpr uint32_t kUnknown = UINT32_MAX;
   // What one more takes in its columns and tables, beside texts, attributes and rare columns.
-  static constexpr int64_t kRowBytes = 4 * 8 + 7 * 4 + 11;  // 11: two slots for 0.75 spans
+  // 11: two slots of a SpanSet for 0.75 spans, counted for all, since any trace may return.
+  static constexpr int64_t kRowBytes = 4 * 8 + 7 * 4 + 11;
   static constexpr int64_t kEventBytes = 8 + 2 * 4;
   static constexpr int64_t kLinkBytes = 3 * 8 + 4;
   static constexpr int64_t kIdentityBytes = 58;  // a flat map's slot, with its share of free ones
@@ -98,7 +100,8 @@ class Head {
 
   struct Place {  // of a span of the batch
     uint32_t trace;
-    uint64_t hash;  // of (trace, span id)
+    bool has_returned;  // the trace is in older batches, too
+    uint64_t hash;      // of (trace, span id)
   };
 
   // Row groups follow the chunks, so that a dense column is one piece in all of them but the first.
@@ -119,7 +122,8 @@ class Head {
   void find_places(const Batch& batch);
   bool append_span(const Batch& batch, const BatchSpan& span, const Place& place);
   bool is_repeat(const BatchSpan& span, const Place& place);
-  void grow_span_set();
+  void enter_returned(uint32_t trace);
+  uint64_t hash_of(uint32_t row) const;
   uint32_t resource_of(const Batch& batch, uint32_t index);
   uint32_t scope_of(const Batch& batch, uint32_t index);
   void append_events(const Batch& batch, const BatchSpan& span, uint32_t row);
@@ -194,11 +198,11 @@ class Head {
   std::vector<uint32_t> batch_resources_;  // number here of each of the batch's, or kUnknown
   std::vector<uint32_t> batch_scopes_;
   std::vector<Place> batch_places_;
-  // All spans, to find repeats: by hash of (trace, span id), row + 1 and 8 bits of the hash above
-  // it, which spare a look at most other rows; 0: free.
-  static constexpr uint32_t kRowBits = 24;
-  static constexpr uint32_t kRowMask = (1U << kRowBits) - 1;
-  std::vector<uint32_t> span_set_;
+  // To find repeats. Most traces come whole, in one batch: their spans are looked for among those
+  // of the batch. Once more of a trace comes, all its spans enter the larger set.
+  SpanSet batch_spans_;
+  SpanSet returned_spans_;
+  std::vector<bool> has_returned_;  // by trace
 };
 
 }  // namespace vivace
