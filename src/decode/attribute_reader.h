@@ -27,6 +27,8 @@ class AttributeReader {
   const std::string& error() const { return error_; }
 
  private:
+  bool read_fields(std::string_view bytes, std::string_view& key, Value& value);
+  void cut_to(size_t limit, std::string_view& key, Value& value);
   bool any_value(std::string_view bytes, Value& out, int depth);
   bool nested(const Value& piece, Value& out, int depth);
   std::string_view join_pieces();

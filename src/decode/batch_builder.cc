@@ -3,8 +3,15 @@
 // builder each.
 #include "decode/batch_builder.h"
 
+#include <algorithm>
+
 namespace vivace {
 namespace {
+
+constexpr double kSpareRoom = 1.1;
+// No batch makes the room of the next one large, if that is of another kind.
+constexpr double kItemsAByteMax = 0.05;
+constexpr size_t kForeseenBytesMax = 256 << 10;
 
 // Empties a table. One that a monstrous batch made big is given back: clearing it would cost every
 // later batch the walk over its room.
@@ -26,6 +33,18 @@ void BatchBuilder::begin(Batch& batch) {
   forget(children_);
   batch.shapes.assign(kScopes, ShapeNode());
   last_child_.assign(kScopes, 0);
+  const auto bytes = static_cast<double>(std::min(batch.body.size(), kForeseenBytesMax));
+  batch.spans.reserve(static_cast<size_t>(bytes * spans_a_byte_));
+  batch.attributes.reserve(static_cast<size_t>(bytes * attributes_a_byte_));
+}
+
+void BatchBuilder::end() {
+  const auto bytes = static_cast<double>(std::max<size_t>(batch_->body.size(), 1));
+  const auto a_byte = [bytes](size_t count) {
+    return std::min(static_cast<double>(count) / bytes * kSpareRoom, kItemsAByteMax);
+  };
+  spans_a_byte_ = a_byte(batch_->spans.size());
+  attributes_a_byte_ = a_byte(batch_->attributes.size());
 }
 
 void BatchBuilder::begin_run(Scope owner) {

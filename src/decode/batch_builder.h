@@ -18,7 +18,10 @@ namespace vivace {
 
 class BatchBuilder {
  public:
+  // The batch's body is there already: it tells how much room spans and attributes will need, if it
+  // is like the one before.
   void begin(Batch& batch);
+  void end();
 
   // Attributes of one owner come one behind the other between these two.
   void begin_run(Scope owner);
@@ -45,7 +48,9 @@ class BatchBuilder {
   AttributeRun run_;
   boost::unordered_flat_map<BatchKey, uint32_t, KeyHash, KeyEqual> keys_;
   boost::unordered_flat_map<uint64_t, uint32_t, ChildHash> children_;  // (node, key, type) -> node
-  std::vector<uint32_t> last_child_;                                   // by node; 0: none yet
+  double spans_a_byte_ = 0;  // of the last batch, and some spare
+  double attributes_a_byte_ = 0;
+  std::vector<uint32_t> last_child_;  // by node; 0: none yet
 };
 
 }  // namespace vivace

@@ -458,6 +458,7 @@ Result<std::unique_ptr<Batch>> decode_otlp(std::string body, const DecodeOptions
   auto batch = std::make_unique<Batch>();
   batch->body = std::move(body);
   CHECK_OK(OtlpDecoder(*batch, builder, options).decode());
+  builder.end();
   return batch;
 }
 
