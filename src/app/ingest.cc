@@ -1,6 +1,7 @@
 // Decode, verdict, admission; the store does the rest and answers through us. Runs on the ingest
-// threads, one request at a time each; what a request holds (its body, the decoded batch) is
-// counted in the budget for bodies until it is in the head.
+// threads, one request at a time each, and for small requests on the io thread that received them,
+// since to wake another would cost more than the work; what a request holds (its body, the decoded
+// batch) is counted in the budget for bodies until it is in the head.
 #include "app/ingest.h"
 
 #include <algorithm>
@@ -16,6 +17,7 @@ namespace vivace {
 namespace {
 
 constexpr size_t kWaitingMax = 4096;  // requests; their bytes are bounded by the budget for bodies
+constexpr size_t kQuickBytesMax = 32 << 10;  // some 100 spans: 30 us
 
 void add_refused(receive::Outcome& outcome, uint32_t spans, std::string_view why) {
   if (spans == 0) return;
@@ -70,28 +72,38 @@ receive::Sink Ingest::sink(const std::string& receiver, const std::string& trans
       &metrics_.counter("tempo_receiver_accepted_spans", "Spans stored.", labels),
       &metrics_.counter("tempo_receiver_refused_spans", "Spans refused.", labels)};
   return [this, counters](receive::Received received, receive::Done done) {
-    struct Job {
-      receive::Received received;
-      receive::Done done;
-    };
-    auto job = std::make_shared<Job>(std::move(received), std::move(done));
-    const int64_t began_ns = clock_.steady_ns();
-    Workers::Task task = [this, job, counters, began_ns] {
-      if (auto late = nobody_waits(job->received, began_ns)) {
-        return job->done(std::unexpected(std::move(*late)));
-      }
-      process(
-          std::move(job->received),
-          [this, began_ns, answer = std::move(job->done)](Result<receive::Outcome> o) mutable {
-            push_seconds_.Observe(static_cast<double>(clock_.steady_ns() - began_ns) / 1e9);
-            answer(std::move(o));
-          },
-          counters);
-    };
+    Request request{.received = std::move(received),
+                    .done = std::move(done),
+                    .counters = counters,
+                    .began_ns = clock_.steady_ns()};
+    if (is_quick(request.received)) return take(std::move(request));
+    auto job = std::make_shared<Request>(std::move(request));
+    Workers::Task task = [this, job] { take(std::move(*job)); };
     if (!workers_.submit(std::move(task))) {
       job->done(fail(Code::unavailable, "too many requests wait; try again later"));
     }
   };
+}
+
+// Whether it takes less time than waking another thread for it.
+bool Ingest::is_quick(const receive::Received& received) {
+  return received.body.size() <= kQuickBytesMax &&
+         received.format == receive::BodyFormat::otlp_protobuf &&
+         received.encoding == ContentEncoding::identity;
+}
+
+void Ingest::take(Request request) {
+  if (auto late = nobody_waits(request.received, request.began_ns)) {
+    return request.done(std::unexpected(std::move(*late)));
+  }
+  process(
+      std::move(request.received),
+      [this, began_ns = request.began_ns,
+       answer = std::move(request.done)](Result<receive::Outcome> outcome) mutable {
+        push_seconds_.Observe(static_cast<double>(clock_.steady_ns() - began_ns) / 1e9);
+        answer(std::move(outcome));
+      },
+      request.counters);
 }
 
 std::optional<Error> Ingest::nobody_waits(const receive::Received& received,

@@ -2,7 +2,7 @@
 // made durable and visible by the store, and only then answered.
 //
 //   received -> seen before? -> decode -> verdict -> admit -> log + sync -> head -> answer
-//   (io)        (ingest thread .............................) (log)        (head)   (io)
+//   (io)        (ingest thread; io when small ..............) (log)        (head)   (io)
 //
 // A request is stored whole or refused whole, except spans with empty ids and those of traces past
 // a limit, which are refused alone and told in the answer. Nothing is refused after admission but
@@ -56,12 +56,20 @@ class Ingest {
     Counter* accepted_spans;
     Counter* refused_spans;
   };
+  struct Request {
+    receive::Received received;
+    receive::Done done;
+    Counters counters;
+    int64_t began_ns;  // steady
+  };
   struct TenantCounters {
     Counter* ingress_bytes;  // before limits
     Counter* spans;
     Counter* bytes;
     Counter* truncated;
   };
+  static bool is_quick(const receive::Received& received);
+  void take(Request request);
   std::optional<Error> nobody_waits(const receive::Received& received, int64_t began_ns) const;
   Result<void> make_protobuf(receive::Received& received, size_t bytes_max);
   void process(receive::Received received, receive::Done done, const Counters& counters);

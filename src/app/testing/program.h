@@ -31,7 +31,11 @@ namespace vivace {
 struct ProgramOptions {
   StoreOptions store = {.wal = {.folder = "/disk/wal", .segment_bytes = 64 << 10},
                         .blocks_folder = "/disk/blocks",
-                        .head_bytes_max = 256 << 20};
+                        .head_bytes_max = 256 << 20,
+                        .compaction = {},
+                        .disk = {},
+                        .is_memory_short = {},
+                        .listener = {}};
   IngestOptions ingest = {};
 };
 
