@@ -60,7 +60,8 @@ class BlockFile {
 
 std::string section_name(uint16_t kind);
 std::string packing_name(uint8_t packing);
-std::string codec_name(uint8_t codec);
+// Of its content: which owners have values, what these are and how they are told.
+std::string layout_name(const StoredChunk& chunk, std::string_view content);
 std::string_view scope_name(Scope owner);
 std::string_view type_name(ValueType type);
 std::string_view field_name(Field field);

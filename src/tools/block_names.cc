@@ -1,4 +1,4 @@
-// What fields, sections, packings and codecs are called. A number without a name here is shown as
+// What fields, sections, packings and layouts are called. A number without a name here is shown as
 // it is, so that files of a later version can still be looked at.
 #include <array>
 
@@ -50,13 +50,32 @@ constexpr std::array<std::string_view, kFields> kFieldNames = {
     "version",
     "schema_url",
     "dropped_attributes",
+    "parent_row",
 };
+static_assert(!kFieldNames.back().empty());
 
 constexpr std::array<std::string_view, kScopes> kScopeNames = {"resource", "scope", "span", "event",
                                                                "link"};
 constexpr std::array<std::string_view, kValueTypes> kTypeNames = {
     "empty", "string", "boolean", "integer", "real", "bytes", "array", "map"};
 constexpr std::array<std::string_view, 4> kPieceNames = {"keys", "types", "values", "texts"};
+constexpr std::array<std::string_view, 4> kOwnerForms = {"dense", "bitmap", "list", "by shape"};
+constexpr std::array<std::string_view, 5> kValueForms = {"none", "32 bits", "64 bits", "codes",
+                                                         "texts"};
+constexpr std::array<std::string_view, 4> kCodings = {"", ", references", ", running", ", by name"};
+
+// A number that has no name is one of a later version.
+template <size_t N>
+std::string name_in(const std::array<std::string_view, N>& names, char number) {
+  const auto at = static_cast<uint8_t>(number);
+  return at < N ? std::string(names[at]) : fmt::format("form {}", at);
+}
+
+bool holds_values(uint32_t column) {
+  return column < kFields || column >= kFirstAttributeColumn ||
+         (column >= overflow_column(Scope::resource, OverflowPiece::keys) &&
+          column <= overflow_column(Scope::link, OverflowPiece::texts));
+}
 
 }  // namespace
 
@@ -89,9 +108,14 @@ std::string packing_name(uint8_t packing) {
   return fmt::format("packing {}", packing);
 }
 
-std::string codec_name(uint8_t codec) {
-  if (codec == kCodecPlain) return "plain";
-  return fmt::format("codec {}", codec);
+// As column_content.h draws it.
+std::string layout_name(const StoredChunk& chunk, std::string_view content) {
+  if (chunk.codec != kCodecPlain) return fmt::format("codec {}", chunk.codec);
+  if (chunk.slot == kDictionarySlot) return "dictionary";
+  if (chunk.column == kTraceColumn) return "table";
+  if (!holds_values(chunk.column) || content.size() < 8) return "trie";
+  return fmt::format("{} {}{}", name_in(kOwnerForms, content[4]), name_in(kValueForms, content[5]),
+                     name_in(kCodings, content[6]));
 }
 
 std::string BlockFile::column_name(uint32_t column) const {

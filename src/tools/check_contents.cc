@@ -64,13 +64,15 @@ class ContentCheck {
     if (is_bad(column, slot)) return;
     ++report_.columns;
     const auto got = read();
-    if (!got) add("section columns, " + file_.place_name(column, slot), got.error().message);
+    // Many columns are told by others: what a damaged one takes with it has its place there.
+    if (got || (slot != kDictionarySlot && !is_sound(slot - 1))) return;
+    add("section columns, " + file_.place_name(column, slot), got.error().message);
   }
   void check_columns(uint32_t group);
   void check_owner(Scope owner, uint32_t group);
   void check_shapes();
 
-  bool can_read_rows(uint32_t group) const;
+  bool is_sound(uint32_t group) const;
   void check_rows(uint32_t group);
   void check_row(uint32_t row, uint32_t ordinal, const SpanView& span);
   void end_trace();
@@ -134,8 +136,8 @@ void ContentCheck::check_shapes() {
   }
 }
 
-// Whether nothing is damaged that spans of this row group are put together from.
-bool ContentCheck::can_read_rows(uint32_t group) const {
+// Whether no chunk is damaged that spans of this row group are put together from.
+bool ContentCheck::is_sound(uint32_t group) const {
   return std::ranges::none_of(report_.bad_chunks, [&](const auto& bad) {
     const auto [column, slot] = bad;
     if (slot == kDictionarySlot || slot == group_slot(group)) return true;
@@ -151,7 +153,7 @@ bool ContentCheck::can_read_rows(uint32_t group) const {
 
 void ContentCheck::check_rows(uint32_t group) {
   const RowGroup of = block_.group(group);
-  if (!can_read_rows(group)) {
+  if (!is_sound(group)) {
     report_.notes.push_back(
         fmt::format("row group {}: its spans were not put together, for the damage", group));
     if (trace_) trace_->whole = false;

@@ -1,5 +1,5 @@
 // `vivace block show`: what the file is made of. Sizes come from the directory and the headers of
-// chunks; contents are not read.
+// chunks, layouts from their contents.
 #include <algorithm>
 #include <map>
 
@@ -70,16 +70,18 @@ struct ColumnSum {
   uint64_t dictionary_stored = 0;
   uint64_t dictionary_unpacked = 0;
   std::map<std::string, uint32_t> packings;
-  std::map<std::string, uint32_t> codecs;
+  std::map<std::string, uint32_t> layouts;  // without the dictionary
 
-  void add(const StoredChunk& chunk) {
+  void add(const StoredChunk& chunk, const std::string& layout) {
     column = chunk.column;
     ++chunks;
     stored += chunk.bytes;
     unpacked += chunk.unpacked_bytes;
     ++packings[packing_name(chunk.packing)];
-    ++codecs[codec_name(chunk.codec)];
-    if (chunk.slot != kDictionarySlot) return;
+    if (chunk.slot != kDictionarySlot) {
+      ++layouts[layout];
+      return;
+    }
     dictionary_stored = chunk.bytes;
     dictionary_unpacked = chunk.unpacked_bytes;
   }
@@ -97,7 +99,7 @@ std::string counts_text(const std::map<std::string, uint32_t>& counts) {
 
 std::string columns_text(const BlockFile& file, std::vector<ColumnSum> columns) {
   std::ranges::stable_sort(columns, std::greater(), &ColumnSum::stored);
-  Table table({"COLUMN", "CHUNKS", "PACKING", "CODEC", "STORED", "UNPACKED", "RATIO", "SHARE",
+  Table table({"COLUMN", "CHUNKS", "PACKING", "LAYOUT", "STORED", "UNPACKED", "RATIO", "SHARE",
                "B/SPAN", "DICTIONARY"});
   ColumnSum all;
   for (const ColumnSum& column : columns) {
@@ -105,7 +107,7 @@ std::string columns_text(const BlockFile& file, std::vector<ColumnSum> columns) 
     all.stored += column.stored;
     all.unpacked += column.unpacked;
     table.add({printable(file.column_name(column.column)), std::to_string(column.chunks),
-               counts_text(column.packings), counts_text(column.codecs),
+               counts_text(column.packings), counts_text(column.layouts),
                std::to_string(column.stored), std::to_string(column.unpacked),
                ratio_text(column.unpacked, column.stored), share_text(column.stored, file.bytes()),
                ratio_text(column.stored, file.footer().summary.rows),
@@ -130,8 +132,10 @@ Result<int> show_block(const Tool& tool) {
   auto directory = file.read_directory();
   if (!directory) return std::unexpected(std::move(directory).error().in("directory"));
   std::map<uint32_t, ColumnSum> columns;
-  CHECK_OK(file.each_chunk(*directory,
-                           [&](const StoredChunk& chunk) { columns[chunk.column].add(chunk); }));
+  CHECK_OK(file.each_chunk(*directory, [&](const StoredChunk& chunk) {
+    const auto content = file.unpack(chunk);
+    columns[chunk.column].add(chunk, content ? layout_name(chunk, *content) : "DAMAGED");
+  }));
   std::vector<ColumnSum> sums;
   for (auto& [number, sum] : columns) sums.push_back(std::move(sum));
   tool.console.out(columns_text(file, std::move(sums)));

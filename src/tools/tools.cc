@@ -34,8 +34,8 @@ const std::vector<Command>& commands() {
        0,
        R"(vivace block list [DIR] [-config.file=FILE]
 
-Lists the blocks of all tenants: spans, traces, bytes, times, what each replaces and whether it is
-damaged. Reads the block list and the end of each block. Exits 1 when something is damaged.
+Lists the blocks of all tenants: spans, traces, bytes, times, what each replaces and whether it
+is damaged. Reads the block list and the end of each block. Exits 1 when something is damaged.
 )"},
       {"block",
        "show",
@@ -44,8 +44,8 @@ damaged. Reads the block list and the end of each block. Exits 1 when something 
        1,
        R"(vivace block show FILE
 
-What a block's file is made of: its footer, row groups and sections, and each column with its codecs,
-stored and unpacked bytes, the largest first.
+What a block's file is made of: its footer, row groups and sections, and each column with its
+layout, stored and unpacked bytes, the largest first.
 )"},
       {"block",
        "verify",
@@ -54,9 +54,9 @@ stored and unpacked bytes, the largest first.
        1,
        R"(vivace block verify FILE|DIR
 
-Reads every byte of one block, or of the block list and all blocks that it names: checksums first, then
-whether the contents agree with each other. Names section, row group and column of all damage. Exits 0
-when there is none, else 1.
+Reads every byte of one block, or of the block list and all blocks that it names: checksums
+first, then whether the contents agree with each other. Names section, row group and column of
+all damage. Exits 0 when there is none, else 1.
 )"},
       {"block",
        "dump",
@@ -65,10 +65,10 @@ when there is none, else 1.
        1,
        R"(vivace block dump FILE [--trace ID]
 
-Writes the spans of a block, or those of one trace, as OTLP JSON: one TracesData object a line, whole
-traces, but for those of more than 1,000 spans, which take several lines. Each line is a body that
-POST /v1/traces takes. Bytes that are not UTF-8 become U+FFFD: JSON cannot hold them. What is damaged
-is left out and named on stderr; then it exits 1.
+Writes the spans of a block, or those of one trace, as OTLP JSON: one TracesData object a line,
+whole traces, but for those of more than 1,000 spans, which take several lines. Each line is a
+body that POST /v1/traces takes. Bytes that are not UTF-8 become U+FFFD: JSON cannot hold them.
+What is damaged is left out and named on stderr; then it exits 1.
 )"},
       {"wal",
        "show",
@@ -77,9 +77,9 @@ is left out and named on stderr; then it exits 1.
        0,
        R"(vivace wal show [DIR|FILE] [-config.file=FILE] [--from LSN]
 
-Lists the segments of the write-ahead log and their records: place, tenant, time, bytes, encoding and
-spans; and where bytes cannot be read. Records that are in blocks already are left out when the block
-list says so, or before --from. Exits 1 when something is damaged.
+Lists the segments of the write-ahead log and their records: place, tenant, time, bytes,
+encoding and spans; and where bytes cannot be read. Records that are in blocks already are left
+out when the block list says so, or before --from. Exits 1 when something is damaged.
 )"},
       {"snapshot",
        "",
@@ -88,13 +88,15 @@ list says so, or before --from. Exits 1 when something is damaged.
        1,
        R"(vivace snapshot DIR [--from DATA] [-config.file=FILE]
 
-Makes a backup in the new folder DIR, also while a server runs: hard links of all live blocks (copies,
-when DIR lies on another disk), their list, and a copy of that part of the write-ahead log that is in no
-block yet. Everything acknowledged before the command began is in it, once. DIR is built beside itself
-as DIR.unfinished, synced and renamed at the end: a folder of that name is whole.
+Makes a backup in the new folder DIR, also while a server runs: hard links of all live blocks
+(copies, when DIR lies on another disk), their list, and a copy of that part of the write-ahead
+log that is in no block yet. Everything acknowledged before the command began is in it, once.
+DIR is built beside itself as DIR.unfinished, synced and renamed at the end: a folder of that
+name is whole.
 
-To use it, start Vivace with storage.trace.local.path DIR/blocks and storage.trace.wal.path DIR/wal.
-DATA is a data folder; without it -config.file says what to take, and without that ./data.
+To use it, start Vivace with storage.trace.local.path DIR/blocks and storage.trace.wal.path
+DIR/wal. DATA is a data folder; without it -config.file says what to take, and without that
+./data.
 )"},
   };
   return kCommands;
