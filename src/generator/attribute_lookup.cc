@@ -1,4 +1,5 @@
-// What is worked out once a batch and once a shape; see the header.
+// What is worked out once a batch (which keys are wanted) and once a shape (where they are). The
+// generator's thread; tables keep their room between batches.
 #include "generator/attribute_lookup.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Policies as slots and compiled expressions, evaluated attribute by attribute.
+// Policies as slots and compiled expressions, evaluated attribute by attribute, for each span of a
+// processor that has policies. The generator's thread.
 #include "generator/filter_policy.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The thread and its two clocks: batches as they come, a tick a second, a collection each interval.
+// The thread: batches as they come, a tick a second, a collection each interval. Intervals go by
+// the steady clock, samples by the calendar.
 #include "generator/generator.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The rules of the header, one function each.
+// The rules of the header, one function each. Whatever happens to a body, its samples are counted
+// once: as sent, failed or dropped.
 #include "generator/send_queue.h"
 
 #include <algorithm>

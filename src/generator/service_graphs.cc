@@ -1,4 +1,5 @@
-// From spans to sides to edges to series. See the header for which way a span goes.
+// From spans to sides to edges to series; the header tells which way a span goes. Names and
+// dimensions of a side are views into the batch; they are copied only if the side has to wait.
 #include "generator/service_graphs.h"
 
 #include <algorithm>

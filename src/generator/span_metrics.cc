@@ -1,4 +1,5 @@
-// From a span to its row, and what the labels of a new row are. See the header for the idea.
+// From a span to its row, and what the labels of a new row are. `take` runs for each span; `enter`
+// and what it calls only for labels that are new.
 #include "generator/span_metrics.h"
 
 #include <algorithm>

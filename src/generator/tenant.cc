@@ -1,4 +1,5 @@
-// Which spans count, who gets them, and what the program says of itself about them.
+// Which spans count, who gets them, and what the program says of itself about them. Counters are
+// raised once a batch or once a collection, not once a span.
 #include "generator/tenant.h"
 
 #include <algorithm>
