@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
   const std::string folder = flags.text("--folder", "/dev/shm/merge");
   LocalStorage storage;
   ASSERT(storage.make_folders(folder));
-  BlockCache cache(16 << 20);
+  BlockCache cache(4 << 20);
   std::vector<std::shared_ptr<Block>> blocks;
   {
     const Workload workload(options);

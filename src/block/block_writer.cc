@@ -76,6 +76,7 @@ class BlockFile {
   void summarize();
   Result<void> write_fields();
   Result<void> write_starts();
+  Result<void> write_beside_ids(Field field);
   Result<void> write_child_rows(Field field);
   Result<void> write_shapes();
   Result<void> write_overflow(Scope owner);
@@ -144,6 +145,27 @@ Result<void> BlockFile::write_child_rows(Field field) {
   return {};
 }
 
+// Ids of spans, which may be told by the ids of the row group's own.
+Result<void> BlockFile::write_beside_ids(Field field) {
+  PieceColumn values(plan_.order(info(field).owner), plan_.field(field));
+  PieceColumn ids(order_.rows, plan_.field(Field::span_id));
+  GroupValues of;
+  GroupValues of_ids;
+  for (uint32_t group = 0; group < order_.rows.groups(); ++group) {
+    CHECK_OK(values.gather_all(group, ValueForm::longs, of));
+    if (of.count == 0) continue;
+    CHECK_OK(ids.gather_all(group, ValueForm::longs, of_ids));
+    columns_->coder().lend_span_ids(of_ids.longs);
+    const ColumnValues longs{.owners_total = of.count,
+                             .dense = true,
+                             .count = of.count,
+                             .form = ValueForm::longs,
+                             .longs = of.longs};
+    CHECK_OK(columns_->write_values(field_column(field), group_slot(group), longs));
+  }
+  return {};
+}
+
 Result<void> BlockFile::write_starts() {
   PieceColumn starts(order_.rows, plan_.field(Field::start_ns));
   GroupValues of;
@@ -173,6 +195,10 @@ Result<void> BlockFile::write_fields() {
     }
     if (field == Field::start_ns) {
       CHECK_OK(write_starts());
+      continue;
+    }
+    if (field == Field::parent_id || field == Field::link_span_id) {
+      CHECK_OK(write_beside_ids(field));
       continue;
     }
     CHECK_OK(columns_->write(field_column(field), {.order = plan_.order(of.owner),
@@ -208,8 +234,8 @@ Result<void> BlockFile::write_overflow(Scope owner) {
                             .form = form,
                             .as_list = piece != OverflowPiece::keys});
   };
-  CHECK_OK(write(OverflowPiece::keys, ValueForm::texts,
-                 [](const Overflow& list) { return list.keys; }));
+  CHECK_OK(
+      write(OverflowPiece::keys, ValueForm::texts, [](const Overflow& list) { return list.keys; }));
   CHECK_OK(write(OverflowPiece::types, ValueForm::words,
                  [](const Overflow& list) { return list.types; }));
   CHECK_OK(write(OverflowPiece::values, ValueForm::longs, numbers_of));

@@ -29,7 +29,6 @@ void ChunkCoder::describe(const BlockFooter& footer, std::span<const BlockTrace>
   footer_ = &footer;
   traces_ = traces;
   const size_t groups = footer.groups.size();
-  span_ids_.resize(groups);
   parents_.resize(groups);
   names_.resize(groups);
   link_rows_.resize(groups);
@@ -73,7 +72,8 @@ std::optional<uint32_t> ChunkCoder::find(uint64_t id, uint32_t row) const {
 ColumnCoding ChunkCoder::parents(uint32_t group, std::span<const uint64_t> parent_ids) {
   std::vector<uint32_t>& references = parents_[group];
   references.assign(parent_ids.size(), 0);
-  const std::vector<uint64_t>& ids = span_ids_[group];
+  const std::span<const uint64_t> ids = span_ids_;
+  if (ids.size() != parent_ids.size()) return {};
   for_each_trace(group, [&](const TraceRows& trace) {
     begin_trace(ids.data(), trace.rows);
     for (uint32_t row = trace.rows.first; row < trace.rows.end(); ++row) {
@@ -138,11 +138,12 @@ ColumnCoding ChunkCoder::own_rows(uint32_t group, std::span<const uint64_t> span
   references_.assign(span_ids.size(), 0);
   const std::vector<uint32_t>& rows = link_rows_[group];
   const uint32_t first = footer_->groups[group].of.rows.first;
+  if (span_ids_.size() != footer_->groups[group].of.rows.count) return {};
   size_t found = 0;
   size_t i = 0;
   for_each_trace(group, [&](const TraceRows& trace) {
     if (i == rows.size() || rows[i] - first >= trace.rows.end()) return;
-    begin_trace(span_ids_[group].data(), trace.rows);
+    begin_trace(span_ids_.data(), trace.rows);
     for (; i < rows.size() && rows[i] - first < trace.rows.end(); ++i) {
       const auto row = find(span_ids[i], rows[i] - first);
       if (!row) continue;
@@ -160,7 +161,7 @@ void ChunkCoder::remember_shapes(Scope owner, uint32_t group, std::span<const ui
     of.of_group.resize(group + 1);
     of.counts.resize(group + 1);
   }
-  of.of_group[group].assign(shapes.begin(), shapes.end());
+  of.of_group[group].assign(shapes);
   words_.assign(shapes.begin(), shapes.end());
   std::ranges::sort(words_);
   for (const uint32_t shape : words_) {
@@ -176,20 +177,18 @@ void ChunkCoder::set_shapes(Scope owner, const Shapes& shapes) {
 
 ColumnCoding ChunkCoder::field_coding(Field field, uint32_t group, const ColumnValues& values) {
   switch (field) {
-    case Field::span_id:
-      span_ids_[group].assign(values.longs.begin(), values.longs.end());
-      return {};
     case Field::parent_id:
       return parents(group, values.longs);
     case Field::start_ns:
       return since_previous(group, values.longs);
     case Field::name:
-      if (values.form == ValueForm::codes) {
-        names_[group].assign(values.words.begin(), values.words.end());
-      }
+      if (values.form == ValueForm::codes) names_[group].assign(values.words);
       return {};
-    case Field::resource:
-      return as_parents(group, values.words);
+    case Field::resource: {
+      const ColumnCoding coding = as_parents(group, values.words);
+      parents_[group] = {};  // nobody else asks
+      return coding;
+    }
     case Field::span_shape:
     case Field::event_shape:
     case Field::link_shape:
@@ -230,7 +229,7 @@ bool ChunkCoder::are_those_of_shapes(Scope owner, uint32_t group, const ColumnVa
     total += uint64_t{column_counts_[shape]} * owners;
   }
   if (total != values.count) return false;
-  const std::vector<uint32_t>& shapes = of.of_group[group];
+  const NarrowWords& shapes = of.of_group[group];
   for (size_t i = 0; i < values.owners.size();) {
     const uint32_t each = values.owners[i];
     uint32_t left = column_counts_[shapes[each]];
@@ -244,7 +243,7 @@ bool ChunkCoder::are_those_of_shapes(Scope owner, uint32_t group, const ColumnVa
 
 // Whether spans of one name always have the same value. `references` become the names.
 bool ChunkCoder::by_name(uint32_t group, const ColumnValues& values, ColumnCoding& out) {
-  const std::vector<uint32_t>& names = names_[group];
+  const NarrowWords& names = names_[group];
   const bool longs = values.form == ValueForm::longs;
   if (names.empty() || values.count < kNameValues || is_constant(values)) return false;
   references_.clear();

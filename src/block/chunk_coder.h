@@ -7,9 +7,10 @@
 //   ids of links     the trace's own id; a row of the trace
 //   attributes       their owners by the shapes; their values by the names of the spans
 //
-// Columns come in the order of their numbers. One thread. Memory: up to 24 bytes a span.
+// Columns come in the order of their numbers. One thread. Memory: up to 8 bytes a span.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -24,6 +25,27 @@
 
 namespace vivace {
 
+// Words that mostly fit into 16 bits.
+class NarrowWords {
+ public:
+  void assign(std::span<const uint32_t> words) {
+    narrow_.clear();
+    wide_.clear();
+    if (words.empty() || std::ranges::max(words) > UINT16_MAX) {
+      wide_.assign(words.begin(), words.end());
+      return;
+    }
+    narrow_.reserve(words.size());
+    for (const uint32_t word : words) narrow_.push_back(static_cast<uint16_t>(word));
+  }
+  bool empty() const { return narrow_.empty() && wide_.empty(); }
+  uint32_t operator[](size_t i) const { return narrow_.empty() ? wide_[i] : narrow_[i]; }
+
+ private:
+  std::vector<uint16_t> narrow_;
+  std::vector<uint32_t> wide_;
+};
+
 class ChunkCoder {
  public:
   // Row groups and columns of the block, and its traces; they must outlive this.
@@ -31,6 +53,10 @@ class ChunkCoder {
   const BlockFooter& footer() const { return *footer_; }
   // Before the attributes of these owners; they must outlive this.
   void set_shapes(Scope owner, const Shapes& shapes);
+
+  // Before a row group's chunk of parent_id or link_span_id: its span ids. Good until that is
+  // appended.
+  void lend_span_ids(std::span<const uint64_t> ids) { span_ids_ = ids; }
 
   // Appends the content of a chunk; `cuts` as in chunk.h.
   void append(std::string& out, std::vector<uint32_t>& cuts, uint32_t column, uint32_t slot,
@@ -66,16 +92,16 @@ class ChunkCoder {
 
   struct OfOwner {
     const Shapes* shapes = nullptr;
-    std::vector<std::vector<uint32_t>> of_group;  // by owner
+    std::vector<NarrowWords> of_group;  // by owner
     // By group: each shape that comes, and how often.
     std::vector<std::vector<std::pair<uint32_t, uint32_t>>> counts;
   };
 
   const BlockFooter* footer_ = nullptr;
   std::span<const BlockTrace> traces_;
-  std::vector<std::vector<uint64_t>> span_ids_;  // by group and row, as the others
-  std::vector<std::vector<uint32_t>> parents_;   // references
-  std::vector<std::vector<uint32_t>> names_;     // codes, if there is a dictionary
+  std::span<const uint64_t> span_ids_;          // of one row group
+  std::vector<std::vector<uint32_t>> parents_;  // references, by group and row, as the others
+  std::vector<NarrowWords> names_;              // codes, if there is a dictionary
   std::vector<std::vector<uint32_t>> link_rows_;
   std::array<OfOwner, kScopes> shapes_;
   // How often each shape has the column that is being written.
