@@ -208,6 +208,9 @@ class App::Parts {
         out.plan.full_rows, static_cast<uint64_t>(plan_.compaction_bytes / 2 / kMergeBytesPerRow));
     out.plan.full_bytes =
         std::min(out.plan.full_bytes, static_cast<uint64_t>(compactor.max_block_bytes));
+    if (const uint64_t room = merge_room_of(disk_options().limits); room > 0) {
+      out.plan.full_bytes = std::min(out.plan.full_bytes, room);
+    }
     out.plan.full_traces =
         std::min(out.plan.full_traces, static_cast<uint64_t>(compactor.max_compaction_objects));
     return out;

@@ -217,22 +217,6 @@ Result<void> BlockFolder::replace(std::span<const uint64_t> old,
   return {};
 }
 
-Result<size_t> BlockFolder::expire(int64_t received_ns) {
-  const std::lock_guard lock(mutex_);
-  BlockList list = list_;
-  std::vector<uint64_t> expired;
-  std::erase_if(list.blocks, [&](const ListedBlock& block) {
-    if (block.received_max_ns >= received_ns) return false;
-    expired.push_back(block.number);
-    return true;
-  });
-  if (expired.empty()) return size_t{0};
-  CHECK_OK(write_list(std::move(list)));
-  for (const uint64_t number : expired) drop(number);
-  publish();
-  return expired.size();
-}
-
 // Its file goes when the last reader lets go.
 void BlockFolder::drop(uint64_t number) {
   const auto at = live_.find(number);

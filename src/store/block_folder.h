@@ -65,9 +65,6 @@ class BlockFolder {
   // Blocks are merged: `merged` takes the place of `old`; null: nothing of them has to stay.
   // Code::not_found if one of those is gone, by retention.
   Result<void> replace(std::span<const uint64_t> old, const std::shared_ptr<Block>& merged);
-  // Removes the blocks whose newest span came before `received_ns`; says how many. Files go when
-  // the last reader lets go.
-  Result<size_t> expire(int64_t received_ns);
 
  private:
   struct Live {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "base/log.h"
 #include "base/workers.h"
 #include "store/split_join.h"
@@ -67,9 +69,10 @@ Compaction::Compaction(const CompactionOptions& options, BlockFolder& folder, co
                                     "Spans of blocks made of others.")),
       errors_(metrics.counter("tempodb_compaction_errors_total", "Failed merges of blocks.")) {}
 
-void Compaction::start(Commit commit, ReceivedAfter received_after) {
+void Compaction::start(Commit commit, ReceivedAfter received_after, Reserve reserve) {
   commit_ = std::move(commit);
   received_after_ = std::move(received_after);
+  reserve_ = std::move(reserve);
   if (options_.enabled) thread_ = std::thread([this] { run(); });
 }
 
@@ -117,6 +120,10 @@ bool Compaction::wait_for_blocks() {
 // What failed because of the disk is not tried again at once, not even for a new block.
 bool Compaction::go_on_after(const Error& error, const Work& work) {
   if (error.code == Code::cancelled || error.code == Code::not_found) return true;
+  if (error.code == Code::limit) {
+    log::warn("merging waits for room on the disk", {{"reason", error.message}});
+    return sleep(options_.retry_ns);
+  }
   errors_.Increment();
   log::error("blocks could not be merged", {{"err", error.message}});
   if (error.code != Code::corrupt) return sleep(options_.retry_ns);
@@ -173,6 +180,10 @@ Result<std::shared_ptr<Block>> Compaction::write(const Work& work) {
 
 Result<void> Compaction::merge(const Work& work) {
   const int64_t began_ns = clock_.steady_ns();
+  uint64_t bytes = 0;
+  for (const auto& block : work.blocks) bytes += block->summary().file_bytes;
+  const auto room = reserve_(bytes);
+  if (!room) return fail(Code::limit, fmt::format("the output may take {} bytes", bytes));
   std::shared_ptr<Block> merged = TRY(write(work));
   if (merged->rows() == 0) folder_.discard(std::exchange(merged, nullptr));
   const auto committed = commit_(numbers_of(work.blocks), merged);

@@ -17,12 +17,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "block/block.h"
@@ -46,12 +48,15 @@ class Compaction {
                                             const std::shared_ptr<Block>& merged)>;
   // Row groups whose newest span came before this moment need not be copied.
   using ReceivedAfter = std::function<int64_t()>;
+  // Room on the disk for so many bytes, which stand beside their sources for a while; empty: not
+  // now.
+  using Reserve = std::function<std::optional<Reservation>(uint64_t bytes)>;
 
   Compaction(const CompactionOptions& options, BlockFolder& folder, const Clock& clock,
              Metrics& metrics);
   ~Compaction() { stop(); }
 
-  void start(Commit commit, ReceivedAfter received_after);
+  void start(Commit commit, ReceivedAfter received_after, Reserve reserve);
   void wake();
   // Ends what is being merged, without a trace. Idempotent.
   void stop();
@@ -80,6 +85,7 @@ class Compaction {
   const Clock& clock_;
   Commit commit_;
   ReceivedAfter received_after_;
+  Reserve reserve_;
   compact::Pace pace_;
   std::set<uint64_t> damaged_;  // the thread's: numbers of blocks that cannot be merged
 

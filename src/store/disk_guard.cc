@@ -78,10 +78,11 @@ DiskGuard::DiskGuard(CountedStorage& storage, const DiskOptions& options, Folder
       });
 }
 
-void DiskGuard::open() {
+void DiskGuard::open(std::vector<StoredBlock> blocks, int64_t received_after_ns) {
   if (auto opened = ballast_.open(); !opened) {
     log::error("the ballast cannot be opened", {{"err", opened.error().message}});
   }
+  (void)may_age(blocks, received_after_ns);
   const std::lock_guard lock(mutex_);
   measure_volumes();
   judge();
@@ -189,7 +190,6 @@ std::string DiskGuard::reason() const {
 // ---------------------------------------------------------------------------- the cut thread
 
 DiskGuard::Going DiskGuard::look(std::vector<StoredBlock> blocks, int64_t received_after_ns) {
-  const int64_t now_ns = clock_.unix_ns();
   const int64_t steady_ns = clock_.steady_ns();
   wants_look_ = false;
   if (!tempo_found_ns_ || steady_ns - *tempo_found_ns_ >= kTempoPeriodNs) find_tempo();
@@ -197,13 +197,8 @@ DiskGuard::Going DiskGuard::look(std::vector<StoredBlock> blocks, int64_t receiv
   const uint64_t going = count_going();
   const DiskLimits& limits = options_.limits;
 
-  correct_times(blocks, now_ns);
-  const auto is_old = [&](const StoredBlock& b) { return b.received_max_ns < received_after_ns; };
-  const bool all_old = !blocks.empty() && std::ranges::all_of(blocks, is_old);
   DiskDemand demand;
-  if (clock_watch_.is_trusted(now_ns, steady_ns, all_old)) {
-    demand.received_before_ns = received_after_ns;
-  }
+  if (may_age(blocks, received_after_ns)) demand.received_before_ns = received_after_ns;
   const bool tempo_may_age = steady_ns - began_ns_ >= kTempoGraceNs;
   for (size_t i = 0; i < tempo_.size(); ++i) {
     blocks.push_back({.number = i,
@@ -236,6 +231,15 @@ DiskGuard::Going DiskGuard::look(std::vector<StoredBlock> blocks, int64_t receiv
   if (tempo_may_age || demand.bytes > 0) remove_tempo(verdict.too_old, "past retention");
   remove_tempo(verdict.displaced, "the disk is short of room");
   return out;
+}
+
+// Puts their times right as well.
+bool DiskGuard::may_age(std::vector<StoredBlock>& blocks, int64_t received_after_ns) {
+  const int64_t now_ns = clock_.unix_ns();
+  correct_times(blocks, now_ns);
+  const auto is_old = [&](const StoredBlock& b) { return b.received_max_ns < received_after_ns; };
+  const bool all_old = !blocks.empty() && std::ranges::all_of(blocks, is_old);
+  return clock_watch_.is_trusted(now_ns, clock_.steady_ns(), all_old);
 }
 
 DiskGuard::Usage DiskGuard::measure_usage(const std::vector<StoredBlock>& blocks) {

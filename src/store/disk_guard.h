@@ -45,8 +45,8 @@ class DiskGuard {
   DiskGuard(CountedStorage& storage, const DiskOptions& options, Folders folders,
             const Clock& clock, Metrics& metrics);
 
-  // Once, before anything else. An error does not prevent anything but the ballast.
-  void open();
+  // Once, before anything else, with the blocks that there are.
+  void open(std::vector<StoredBlock> blocks, int64_t received_after_ns);
 
   // Any thread. Code::limit: the disk is full; Code::unavailable: it is read-only.
   Result<void> admit(uint64_t bytes);
@@ -89,6 +89,7 @@ class DiskGuard {
   enum class State : uint8_t { good, removing, refusing, read_only };
 
   bool is_due(uint64_t bytes);
+  bool may_age(std::vector<StoredBlock>& blocks, int64_t received_after_ns);
   // These take the mutex as held.
   void measure_volumes();
   void judge();
@@ -125,8 +126,8 @@ class DiskGuard {
   std::mutex mutex_;  // guards the next six
   Volume wal_volume_;
   Volume blocks_volume_;
-  uint64_t used_ = 0;              // what counts against bytes_max, less what is going
-  bool can_remove_ = true;         // something may go
+  uint64_t used_ = 0;                  // what counts against bytes_max, less what is going
+  bool can_remove_ = true;             // something may go
   int64_t looked_ns_ = INT64_MIN / 2;  // steady
   State state_ = State::good;
 

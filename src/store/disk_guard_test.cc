@@ -27,7 +27,7 @@ class DiskGuardTest : public testing::Test {
       guard_ = std::make_unique<DiskGuard>(counted_, options_,
                                            DiskGuard::Folders{.wal = "/wal", .blocks = "/blocks"},
                                            clock_, metrics_);
-      guard_->open();
+      guard_->open(blocks_, clock_.unix_ns() - 100 * kHour);
     }
     return *guard_;
   }

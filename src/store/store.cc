@@ -44,7 +44,7 @@ Result<std::unique_ptr<Store>> Store::open(Storage& storage, const StoreOptions&
       store->storage_, options.disk,
       DiskGuard::Folders{.wal = options.wal.folder, .blocks = options.blocks_folder}, clock,
       metrics);
-  store->disk_->open();
+  store->disk_->open(store->stored_blocks(), store->received_after_ns());
   store->compaction_ =
       std::make_unique<Compaction>(options.compaction, *store->folder_, clock, metrics);
   return store;
@@ -297,6 +297,7 @@ void Store::update_gauges() {
       for (const auto& block : tenant.blocks) {
         out.block_bytes += static_cast<double>(block->summary().file_bytes);
         out.block_spans += block->summary().rows;
+        ++out.blocks_by_size[StoreMetrics::size_class(block->summary().file_bytes)];
       }
     }
   }

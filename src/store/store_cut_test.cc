@@ -124,7 +124,7 @@ TEST_F(StoreCutTest, WhatIsPastRetentionIsHiddenAtOnceAndRemovedSoon) {
   EXPECT_EQ(visible_spans(store_->snapshot("t")).size(), second.size());
   wait_until([&] { return metric(*metrics_, "tempodb_blocklist_length") == 1; });
   EXPECT_EQ(block_files().size(), 1U);
-  EXPECT_EQ(metric(*metrics_, "tempodb_retention_deleted_total"), 1);
+  wait_until([&] { return metric(*metrics_, "tempodb_retention_deleted_total") == 1; });
   expect_spans(second);
   start();
   expect_spans(second);

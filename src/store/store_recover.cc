@@ -37,7 +37,8 @@ Result<Store::Recovered> Store::recover() {
   head_thread_ = std::thread([this] { run_head(); });
   cut_thread_ = std::thread([this] { run_cut(); });
   compaction_->start([this](auto old, const auto& merged) { return replace_blocks(old, merged); },
-                     [this] { return received_after_ns(); });
+                     [this] { return received_after_ns(); },
+                     [this](uint64_t bytes) { return disk_->reserve_for_merge(bytes); });
   compaction_->wake();  // what an earlier life left
   return out;
 }
