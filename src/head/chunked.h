@@ -26,14 +26,15 @@ class Chunked {
   static constexpr uint32_t kChunkElements = 16384;
 
   void append(HeadMemory& memory, T value) {
-    const uint32_t index = size_.load(std::memory_order_relaxed);
-    T* place = slot(memory, index);
-    *place = value;
+    if (next_ == chunk_end_) [[unlikely]]
+      begin_chunk(memory);
+    *next_ = value;
     // A head writes to more columns in turn than the processor foresees by itself.
-    if (reinterpret_cast<uintptr_t>(place) % kLineBytes == 0) {
-      __builtin_prefetch(reinterpret_cast<const char*>(place) + 2 * kLineBytes, 1);
+    if (reinterpret_cast<uintptr_t>(next_) % kLineBytes == 0) {
+      __builtin_prefetch(reinterpret_cast<const char*>(next_) + 2 * kLineBytes, 1);
     }
-    size_.store(index + 1, std::memory_order_release);
+    ++next_;
+    size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
   uint32_t size() const { return size_.load(std::memory_order_acquire); }
@@ -82,31 +83,34 @@ class Chunked {
     return {chunk, index - kFirstElements * ((1U << chunk) - 1)};
   }
 
-  T* slot(HeadMemory& memory, uint32_t index) {
-    if (index < kRampElements) {
-      const Ramp place = ramp(index);
-      if (place.offset == 0) ramp_[place.chunk] = memory.allocate<T>(kFirstElements << place.chunk);
-      return ramp_[place.chunk] + place.offset;
+  [[gnu::noinline]] void begin_chunk(HeadMemory& memory) {
+    const uint32_t index = size_.load(std::memory_order_relaxed);
+    const bool is_ramp = index < kRampElements;
+    const uint32_t elements = is_ramp ? kFirstElements << ramp(index).chunk : kChunkElements;
+    next_ = memory.allocate<T>(elements);
+    chunk_end_ = next_ + elements;
+    if (is_ramp) {
+      ramp_[ramp(index).chunk] = next_;
+    } else {
+      enter(memory, (index - kRampElements) / kChunkElements);
     }
-    const uint32_t past = index - kRampElements;
-    const uint32_t chunk = past / kChunkElements;
-    if (past % kChunkElements == 0) begin_chunk(memory, chunk);
-    return directory_.load(std::memory_order_relaxed)[chunk] + past % kChunkElements;
   }
 
   // Readers may still look into the old directory when a larger one takes its place: it stays.
-  void begin_chunk(HeadMemory& memory, uint32_t chunk) {
+  void enter(HeadMemory& memory, uint32_t chunk) {
     T** directory = directory_.load(std::memory_order_relaxed);
     if (chunk == directory_chunks_) {
       directory_chunks_ = std::max(kDirectoryChunks, 4 * chunk);
       T** larger = memory.allocate<T*>(directory_chunks_);
       std::copy_n(directory, chunk, larger);
       directory = larger;
-      directory_.store(larger, std::memory_order_release);
     }
-    directory[chunk] = memory.allocate<T>(kChunkElements);
+    directory[chunk] = next_;
+    directory_.store(directory, std::memory_order_release);
   }
 
+  T* next_ = nullptr;       // the writer's: where the next element goes
+  T* chunk_end_ = nullptr;  // of the chunk that `next_` is in
   T* ramp_[kRampChunks] = {};
   std::atomic<T**> directory_{nullptr};
   uint32_t directory_chunks_ = 0;
