@@ -18,7 +18,7 @@ StoreMetrics::StoreMetrics(Metrics& registry)
       repeats_left_out(registry.counter("vivace_cut_repeats_left_out_total",
                                         "Spans of heads that older blocks had already.")),
       join_seconds(registry.histogram("vivace_split_join_seconds",
-                                      "Time to look a head's traces up in older blocks, at its cut.",
+                                      "Time to look up a head's traces in older blocks.",
                                       {0.001, 0.004, 0.016, 0.064, 0.25, 1, 4, 16})),
       blocks_flushed(registry.counter("tempo_ingester_blocks_flushed_total", "Blocks written.")),
       heads_cleared(registry.counter("tempo_ingester_blocks_cleared_total",
@@ -42,6 +42,24 @@ StoreMetrics::StoreMetrics(Metrics& registry)
                                "Bodies of log records that made no spans, kept to be looked at.")),
       registry_(registry) {}
 
+size_t StoreMetrics::size_class(uint64_t bytes) {
+  size_t out = 0;
+  for (uint64_t below = 1U << 20; bytes >= below && out + 1 < kBlockSizes; below *= 8) ++out;
+  return out;
+}
+
+std::array<Gauge*, StoreMetrics::kBlockSizes> StoreMetrics::blocks_by_size(
+    const std::string& tenant) {
+  constexpr std::array<const char*, kBlockSizes> kSizes = {"under_1MiB", "under_8MiB",
+                                                           "under_64MiB", "under_512MiB", "larger"};
+  std::array<Gauge*, kBlockSizes> out{};
+  for (size_t i = 0; i < kBlockSizes; ++i) {
+    out[i] = &registry_.gauge("vivace_blocks_by_size", "Blocks of this size.",
+                              {{"tenant", tenant}, {"size", kSizes[i]}});
+  }
+  return out;
+}
+
 StoreMetrics::Tenant& StoreMetrics::tenant(const std::string& name) {
   const auto found = tenants_.find(name);
   if (found != tenants_.end()) return found->second;
@@ -58,6 +76,8 @@ StoreMetrics::Tenant& StoreMetrics::tenant(const std::string& name) {
       .block_spans = gauge("vivace_block_spans", "Spans in blocks.", of),
       .damaged_blocks = gauge("vivace_damaged_blocks", "Blocks that cannot be opened.", of),
       .split_traces = gauge("vivace_split_traces", "Traces that lie in several blocks.", of),
+      .bytes_per_span = gauge("vivace_block_bytes_per_span", "Bytes of blocks, a span.", of),
+      .blocks_by_size = blocks_by_size(name),
       .traces_created =
           registry_.counter("tempo_ingester_traces_created_total", "Traces begun in a head.", of),
       .bytes_received = registry_.counter("tempo_ingester_bytes_received_total",
@@ -79,6 +99,11 @@ void StoreMetrics::show(const std::map<std::string, Stored>& stored) {
     tenant.block_spans.Set(values.block_spans);
     tenant.damaged_blocks.Set(values.damaged_blocks);
     tenant.split_traces.Set(values.split_traces);
+    tenant.bytes_per_span.Set(values.block_spans == 0 ? 0
+                                                      : values.block_bytes / values.block_spans);
+    for (size_t i = 0; i < kBlockSizes; ++i) {
+      tenant.blocks_by_size[i]->Set(values.blocks_by_size[i]);
+    }
   }
 }
 

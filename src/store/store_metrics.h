@@ -2,6 +2,8 @@
 // ours beside them. Counters and gauges may be touched from any thread.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -12,6 +14,10 @@ namespace vivace {
 
 class StoreMetrics {
  public:
+  // Blocks by size: below 1 MiB, 8 MiB, 64 MiB, 512 MiB, and larger ones.
+  static constexpr size_t kBlockSizes = 5;
+  static size_t size_class(uint64_t bytes);
+
   explicit StoreMetrics(Metrics& registry);
 
   // Of a tenant, when somebody looks.
@@ -23,6 +29,7 @@ class StoreMetrics {
     double block_spans = 0;
     double damaged_blocks = 0;
     double split_traces = 0;
+    std::array<double, kBlockSizes> blocks_by_size = {};
   };
   // Sets the gauges of every tenant that was ever seen; of those not named here, to 0.
   void show(const std::map<std::string, Stored>& stored);
@@ -58,10 +65,13 @@ class StoreMetrics {
     Gauge& block_spans;
     Gauge& damaged_blocks;
     Gauge& split_traces;
+    Gauge& bytes_per_span;
+    std::array<Gauge*, kBlockSizes> blocks_by_size;
     Counter& traces_created;
     Counter& bytes_received;
   };
   Tenant& tenant(const std::string& name);  // takes the mutex as held
+  std::array<Gauge*, kBlockSizes> blocks_by_size(const std::string& tenant);
 
   Metrics& registry_;
   std::mutex mutex_;  // guards tenants_
