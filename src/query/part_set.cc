@@ -303,7 +303,7 @@ Result<TraceFacts> TraceFactsOf::whole(const TraceEntry& entry, TracePlaces::Pla
   TraceFacts out{
       .start_ns = entry.start_ns, .end_ns = entry.end_ns, .root_name = {}, .root_service = {}};
   if (!roots_ || !entry.root) return out;
-  const auto root = parts_.name_of({.part = place.part, .row = *entry.root});
+  auto root = parts_.name_of({.part = place.part, .row = *entry.root});
   if (!root) return gathered(entry, place);  // there may be another
   out.root_name = std::move(root->name);
   out.root_service = std::move(root->service);

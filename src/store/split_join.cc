@@ -1,102 +1,18 @@
-// Look-ups go part by part, so that one part's filter and index are warm: traces in the order of
-// their fingerprints, rows in the order of the part. A block is asked only for what its filter says
-// that it may have.
+// Traces first (trace_lookup.h), then the rows of those that were found. Rows are compared with the
+// older spans by a table of the head's, which a question or a cut builds for the rows that are new.
 #include "store/split_join.h"
 
 #include <algorithm>
-#include <functional>
+#include <bit>
+#include <optional>
 #include <utility>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include "base/log.h"
-#include "block/layout.h"
 #include "model/row_reader.h"
 
 namespace vivace {
 namespace {
-
-// A trace that was asked for, in a part that has it.
-struct Found {
-  uint32_t asked = 0;    // its place among those that were asked for
-  uint32_t ordinal = 0;  // in the part
-};
-
-// Errors are counted here, the first is logged.
-struct Damage {
-  uint32_t count = 0;
-
-  bool contains(const Result<void>& result) {
-    if (!result && count++ == 0) {
-      log::error("spans of older blocks cannot be read; those sent again are taken for new ones",
-                 {{"err", result.error().message}});
-    }
-    return !result;
-  }
-};
-
-// Traces that are looked for in many parts.
-class Wanted {
- public:
-  explicit Wanted(std::vector<TraceId> ids) : ids_(std::move(ids)) {
-    std::vector<std::pair<uint64_t, uint32_t>> sorted;
-    sorted.reserve(ids_.size());
-    for (uint32_t i = 0; i < ids_.size(); ++i) sorted.emplace_back(fingerprint(ids_[i]), i);
-    std::ranges::sort(sorted);
-    for (const auto& [fingerprint, place] : sorted) {
-      fingerprints_.push_back(fingerprint);
-      places_.push_back(place);
-    }
-  }
-
-  size_t size() const { return ids_.size(); }
-
-  // Those that the block has, by ordinal.
-  std::vector<Found> in(const Block& block, Damage& damage) const {
-    Inspected uncounted;
-    std::vector<uint32_t> candidates;
-    if (damage.contains(block.may_have(fingerprints_, candidates, uncounted))) {
-      candidates.resize(ids_.size());  // the index has the last word
-      for (uint32_t i = 0; i < candidates.size(); ++i) candidates[i] = i;
-    }
-    std::vector<Found> out;
-    for (const uint32_t i : candidates) add(block, places_[i], damage, out);
-    std::ranges::sort(out, {}, &Found::ordinal);
-    return out;
-  }
-  std::vector<Found> in(const HeadPart& head, Damage& damage) const {
-    std::vector<Found> out;
-    for (uint32_t i = 0; i < ids_.size(); ++i) add(head, i, damage, out);
-    std::ranges::sort(out, {}, &Found::ordinal);
-    return out;
-  }
-  // Calls take(part, found) for every older part that has some.
-  template <class Take>
-  void in_each(const OlderParts& older, Damage& damage, const Take& take) const {
-    if (ids_.empty()) return;
-    const auto give = [&](const auto& part) {
-      const std::vector<Found> found = in(part, damage);
-      if (!found.empty()) take(part, found);
-    };
-    for (const auto& block : older.blocks) give(*block);
-    for (const auto& head : older.heads) give(*head);
-  }
-
- private:
-  void add(const Part& part, uint32_t place, Damage& damage, std::vector<Found>& out) const {
-    Inspected uncounted;
-    const auto found = part.find_trace(ids_[place], uncounted);
-    if (!found) {
-      damage.contains(std::unexpected(found.error()));
-    } else if (*found) {
-      out.push_back({place, **found});
-    }
-  }
-
-  std::vector<TraceId> ids_;
-  std::vector<uint64_t> fingerprints_;  // ascending
-  std::vector<uint32_t> places_;        // of their ids
-};
 
 // A span of the head, by what makes it the same as another.
 struct SpanKey {
@@ -111,7 +27,36 @@ struct SpanKeyHash {
     return mix64((key.span_id ^ kProcessSeed) + (uint64_t{key.trace} << 20) + key.kind);
   }
 };
-using RowsBySpan = boost::unordered_flat_map<SpanKey, uint32_t, SpanKeyHash>;
+
+// Spans of the head, and their rows. Most spans of older parts are not among them, which a few bits
+// say without a look at the table.
+class RowsBySpan {
+ public:
+  explicit RowsBySpan(uint32_t rows_max) : bits_(std::bit_ceil(uint64_t{rows_max} / 4 + 1)) {}
+
+  void add(const SpanKey& key, uint32_t row) {
+    const uint64_t hash = SpanKeyHash()(key);
+    bits_[word(hash)] |= bit(hash);
+    rows_.emplace(key, row);
+  }
+  // Takes it out.
+  std::optional<uint32_t> take(const SpanKey& key) {
+    const uint64_t hash = SpanKeyHash()(key);
+    if ((bits_[word(hash)] & bit(hash)) == 0) return std::nullopt;
+    const auto found = rows_.find(key);
+    if (found == rows_.end()) return std::nullopt;
+    const uint32_t row = found->second;
+    rows_.erase(found);
+    return row;
+  }
+
+ private:
+  size_t word(uint64_t hash) const { return (hash >> 6) & (bits_.size() - 1); }
+  static uint64_t bit(uint64_t hash) { return uint64_t{1} << (hash & 63); }
+
+  std::vector<uint64_t> bits_;  // 16 or more for each row
+  boost::unordered_flat_map<SpanKey, uint32_t, SpanKeyHash> rows_;
+};
 
 // A dense column of a head, in one row group, that has as many rows as the question sees.
 class HeadNumbers {
@@ -154,15 +99,15 @@ void widen(Times& times, uint64_t start_ns, uint64_t end_ns) {
 class RepeatFinder {
  public:
   RepeatFinder(RowsBySpan& rows, const std::vector<uint32_t>& ordinals, int64_t received_after_ns,
-               Damage& damage)
+               LookupDamage& damage)
       : rows_(rows), ordinals_(ordinals), received_after_ns_(received_after_ns), damage_(damage) {}
 
-  void look_into(const Part& part, const std::vector<Found>& found) {
+  void look_into(const Part& part, const std::vector<LocatedTrace>& found) {
     Inspected uncounted;
     RowReader reader(part, uncounted);
     RowGroup group;
     std::vector<uint32_t> rows;
-    for (const Found& trace : found) {
+    for (const LocatedTrace& trace : found) {
       rows.clear();
       if (damage_.contains(part.trace_rows(trace.ordinal, rows, uncounted))) continue;
       for (const uint32_t row : rows) {
@@ -182,17 +127,15 @@ class RepeatFinder {
   Result<void> look_at(RowReader& reader, uint32_t row, uint32_t ordinal) {
     const uint64_t span_id = TRY(reader.number(Field::span_id, row));
     const auto kind = static_cast<uint32_t>(TRY(reader.number(Field::kind, row)));
-    const auto same = rows_.find(SpanKey{.span_id = span_id, .trace = ordinal, .kind = kind});
-    if (same == rows_.end()) return {};
-    repeats_.push_back(same->second);
-    rows_.erase(same);
+    const auto same = rows_.take({.span_id = span_id, .trace = ordinal, .kind = kind});
+    if (same) repeats_.push_back(*same);
     return {};
   }
 
   RowsBySpan& rows_;
   const std::vector<uint32_t>& ordinals_;
   const int64_t received_after_ns_;
-  Damage& damage_;
+  LookupDamage& damage_;
   std::vector<uint32_t> repeats_;
 };
 
@@ -226,10 +169,10 @@ void HeadJoin::join_traces(const HeadPart& head, const OlderParts& older) {
   for (uint32_t i = first; i < head.traces(); ++i) ids.push_back(head.trace_id(i));
   std::vector<HeadSplits::Trace> found_of(ids.size(), {.start_ns = UINT64_MAX, .end_ns = 0});
   std::vector<bool> is_split(ids.size());
-  Damage damage;
-  const Wanted wanted(ids);
-  wanted.in_each(older, damage, [&](const Part& part, const std::vector<Found>& found) {
-    for (const Found& trace : found) {
+  LookupDamage damage;
+  const WantedTraces wanted(ids);
+  wanted.in_each(older, damage, [&](const Part& part, const std::vector<LocatedTrace>& found) {
+    for (const LocatedTrace& trace : found) {
       Inspected uncounted;
       const auto entry = part.trace(trace.ordinal, uncounted);
       if (!entry && damage.contains(std::unexpected(entry.error()))) continue;
@@ -272,7 +215,11 @@ void HeadJoin::widen_times(const HeadPart& head) {
 }
 
 void HeadJoin::join_rows(const HeadPart& head, const OlderParts& older) {
-  RowsBySpan rows_by_span;
+  if (splits_.traces.empty() || joined_rows_ >= head.rows()) {
+    joined_rows_ = std::max(joined_rows_, head.rows());
+    return;
+  }
+  RowsBySpan rows_by_span(head.rows() - joined_rows_);
   std::vector<uint32_t> ordinals;  // of the traces that these rows have
   const auto take_rows = [&](Range rows, uint32_t group) {
     HeadNumbers traces(head, Field::trace, group);
@@ -281,25 +228,23 @@ void HeadJoin::join_rows(const HeadPart& head, const OlderParts& older) {
     for (uint32_t row = rows.first; row < rows.end(); ++row) {
       const auto trace = static_cast<uint32_t>(traces[row]);
       if (split_of_[trace] == kWhole) continue;
-      rows_by_span.emplace(
-          SpanKey{
-              .span_id = span_ids[row], .trace = trace, .kind = static_cast<uint32_t>(kinds[row])},
-          row);
+      const auto kind = static_cast<uint32_t>(kinds[row]);
+      rows_by_span.add({.span_id = span_ids[row], .trace = trace, .kind = kind}, row);
       ordinals.push_back(trace);
     }
   };
-  if (!splits_.traces.empty()) each_group(head, joined_rows_, take_rows);
-  joined_rows_ = std::max(joined_rows_, head.rows());
+  each_group(head, joined_rows_, take_rows);
+  joined_rows_ = head.rows();
   if (ordinals.empty()) return;
   std::ranges::sort(ordinals);
   const auto rest = std::ranges::unique(ordinals);
   ordinals.erase(rest.begin(), rest.end());
   std::vector<TraceId> ids;
   for (const uint32_t ordinal : ordinals) ids.push_back(head.trace_id(ordinal));
-  Damage damage;
+  LookupDamage damage;
   RepeatFinder finder(rows_by_span, ordinals, older.received_after_ns, damage);
-  const Wanted wanted(std::move(ids));
-  wanted.in_each(older, damage, [&](const Part& part, const std::vector<Found>& found) {
+  const WantedTraces wanted(std::move(ids));
+  wanted.in_each(older, damage, [&](const Part& part, const std::vector<LocatedTrace>& found) {
     finder.look_into(part, found);
   });
   damaged_ += damage.count;
@@ -372,12 +317,13 @@ Result<std::vector<SplitTrace>> splits_after_merge(Blocks merged, Blocks others)
     }
     widen(traces.back(), trace.start_ns, trace.end_ns);
   }
-  Damage damage;
+  LookupDamage damage;
   std::vector<bool> is_elsewhere(ids.size());
-  const Wanted wanted(std::move(ids));
-  wanted.in_each({.blocks = others}, damage, [&](const Part&, const std::vector<Found>& found) {
-    for (const Found& trace : found) is_elsewhere[trace.asked] = true;
-  });
+  const WantedTraces wanted(std::move(ids));
+  wanted.in_each({.blocks = others}, damage,
+                 [&](const Part&, const std::vector<LocatedTrace>& found) {
+                   for (const LocatedTrace& trace : found) is_elsewhere[trace.asked] = true;
+                 });
   if (damage.count > 0) return traces;  // who cannot be asked may have any of them
   std::vector<SplitTrace> out;
   for (size_t i = 0; i < traces.size(); ++i) {

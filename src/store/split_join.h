@@ -19,29 +19,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <vector>
-
-#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "block/block.h"
 #include "head/head_part.h"
+#include "store/trace_lookup.h"
 
 namespace vivace {
-
-// Traces by TraceId::hash. Two ids of one hash are both taken for split, which costs time alone.
-struct TakeTraceHash {
-  using is_avalanching = void;
-  size_t operator()(uint64_t hash) const { return hash; }
-};
-using TraceHashes = boost::unordered_flat_set<uint64_t, TakeTraceHash>;
-
-// What is older than a head.
-struct OlderParts {
-  std::span<const std::shared_ptr<const Block>> blocks;
-  std::span<const std::shared_ptr<const HeadPart>> heads = {};
-  int64_t received_after_ns = INT64_MIN;  // row groups whose newest span came before are gone
-};
 
 // Immutable. It may know more than a question that began earlier sees.
 struct HeadSplits {
@@ -97,7 +81,6 @@ class HeadJoin {
 // The split list of the block that `merged` become: of the traces in their lists, those that some
 // of the tenant's other blocks has. What their lists do not name is either whole or in the list of
 // a newer block. Code::corrupt: a list cannot be read.
-using Blocks = std::span<const std::shared_ptr<const Block>>;
 Result<std::vector<SplitTrace>> splits_after_merge(Blocks merged, Blocks others);
 
 }  // namespace vivace
