@@ -97,7 +97,13 @@ class WithOverflow final : public Part {
 std::string make_block() {
   RandomSpans random(7);
   auto head = std::make_shared<Head>();
-  const auto batch = decode_otlp(to_otlp(random.request(5)), {});
+  auto spans = random.request(5);
+  SentSpan apart = spans.front();  // in a row group of its own
+  apart.trace_id = make_trace_id(3, 4);
+  apart.start_ns += 36'000'000'000'000;
+  apart.end_ns = apart.start_ns + 5;
+  spans.push_back(std::move(apart));
+  const auto batch = decode_otlp(to_otlp(spans), {});
   ASSERT(batch);
   head->append(**batch, 1);
   FaultStorage disk;

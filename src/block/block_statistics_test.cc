@@ -97,6 +97,33 @@ TEST_F(BlockStatistics, RuleOutTextsWithoutADictionary) {
   EXPECT_LT(wrong, 100);  // 3 in 100 are expected
 }
 
+TEST(BlockGroups, OfClocksThatAreOffStandApart) {
+  constexpr uint64_t kNow = 1'790'000'000'000'000'000;
+  constexpr uint64_t kTenYears = 315'360'000'000'000'000;
+  std::vector<SentSpan> spans;
+  for (uint64_t i = 0; i < 100; ++i) spans.push_back(simple_span(1 + i, 1 + i, kNow + i));
+  spans.push_back(simple_span(200, 1, 0));
+  spans.push_back(simple_span(201, 1, kNow - kTenYears));
+  spans.push_back(simple_span(202, 1, kNow + kTenYears));
+  BlockDisk disk;
+  const auto block = disk.write_and_open(HeadPart(head_of({spans})));
+  ASSERT_NE(block, nullptr);
+  ASSERT_EQ(block->groups(), 4U);
+  EXPECT_EQ(block->group(2).start_min_ns, kNow);
+  EXPECT_EQ(block->group(2).end_max_ns, kNow + 109);
+}
+
+TEST(BlockGroups, OfManyClocksThatAreOffAreNotMany) {
+  std::vector<SentSpan> spans;
+  for (uint64_t i = 0; i < 5'000; ++i) {
+    spans.push_back(simple_span(1 + i, 1 + i, i * 7'200'000'000'000));
+  }
+  BlockDisk disk;
+  const auto block = disk.write_and_open(HeadPart(head_of({spans})));
+  ASSERT_NE(block, nullptr);
+  EXPECT_LE(block->groups(), 66U);
+}
+
 TEST_F(BlockStatistics, OfTheOwnersThatKnowNoRowGroupsAreUnknown) {
   Inspected inspected;
   EXPECT_TRUE(block_->may_hold(Scope::resource, "any", 0, {.text = "x"}, inspected).value());

@@ -18,7 +18,7 @@ class GroupCutter {
 
   void add(uint32_t trace) {
     const uint32_t spans = out_.traces[trace].entry.spans;
-    if (rows_ > 0 && rows_ + uint64_t{spans} > kGroupRows) close(trace);
+    if (rows_ > 0 && (rows_ + uint64_t{spans} > kGroupRows || is_apart(trace))) close(trace);
     first_trace_ = rows_ == 0 ? trace : first_trace_;
     rows_ += spans;
     if (rows_ >= kGroupRows) close(trace + 1);
@@ -36,6 +36,17 @@ class GroupCutter {
   }
 
  private:
+  // A clock that is hours or years off spoils the times of no other row group; not too often, or
+  // groups would be many and small.
+  bool is_apart(uint32_t trace) const {
+    const uint64_t after =
+        out_.traces[trace].entry.start_ns - out_.traces[trace - 1].entry.start_ns;
+    return after > kGapNs && out_.groups.size() < kGapsMax;
+  }
+
+  static constexpr uint64_t kGapNs = 3'600'000'000'000;
+  static constexpr size_t kGapsMax = 64;
+
   RowOrder& out_;
   uint32_t first_row_ = 0;
   uint32_t rows_ = 0;
