@@ -1,4 +1,5 @@
-// Files that count what they write; the name tells the kind. Called like the storage below.
+// Files that count what they write; the name tells the kind. Called like the storage below, and
+// from the same threads.
 #include "storage/counted_storage.h"
 
 namespace vivace {

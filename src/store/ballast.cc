@@ -1,4 +1,5 @@
-// Allocated, never written, never synced: what a crash takes of it is made again.
+// Allocated, never written, never synced: what a crash takes of it is made again. Runs on the cut
+// thread.
 #include "store/ballast.h"
 
 #include "base/log.h"

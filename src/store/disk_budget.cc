@@ -1,4 +1,5 @@
-// Sorting and adding up. Runs on the cut thread.
+// Sorting and adding up: no file is touched and no clock is asked here. Runs on the cut thread, a
+// few times a minute.
 #include "store/disk_budget.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Looks at names first and opens only what has all the right ones. Runs on the cut thread, rarely.
+// Looks at names first and opens only what has all the right ones. Runs on the cut thread, every
+// few minutes.
 #include "store/tempo_blocks.h"
 
 #include <algorithm>
