@@ -1,4 +1,5 @@
-// A stack of regions: the one that was given back last is the likeliest to be in a cache.
+// A stack of regions: the one that was given back last is the likeliest to be in a cache. New ones
+// are aligned, so that the kernel can make each a huge page.
 #include "head/region_pool.h"
 
 #include <algorithm>
