@@ -147,6 +147,26 @@ TEST(WalDamage, EveryByteInTurn) {
   }
 }
 
+// Of the segment in the middle; what its neighbours say of it is known from the test above.
+TEST(WalDamage, EveryBitOfASegment) {
+  const Log log = make_log();
+  const auto& [path, image] = *std::next(log.files.begin());
+  size_t reported = 0;
+  for (uint64_t bit = 0; bit < image.size() * 8; bit += kSampled ? 41 : 1) {
+    SCOPED_TRACE(fmt::format("bit {} of byte {}", bit % 8, bit / 8));
+    const uint64_t at = bit / 8;
+    Files files = log.files;
+    files[path][at] = static_cast<char>(image[at] ^ (1 << (bit % 8)));
+    const Written* hit = at < kSegmentHeaderBytes ? nullptr : log.at(log.base_of(path) + at);
+    const bool matters = at < 40 || hit != nullptr;
+    reported += matters ? 1 : 0;
+    expect_back(log, files, all_but(log, [&](const Written& record) { return &record == hit; }),
+                matters, false);
+    ASSERT_FALSE(testing::Test::HasFailure());
+  }
+  fmt::print("{} bits flipped, {} of them damage that was reported\n", image.size() * 8, reported);
+}
+
 TEST(WalDamage, TheFirstSectorOfASegment) {
   const Log log = make_log();
   for (const auto& [path, image] : log.files) {
