@@ -3,6 +3,7 @@
 #include "store/disk_budget.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 
@@ -41,7 +42,9 @@ void correct_times(std::vector<StoredBlock>& blocks, int64_t now_ns) {
 }
 
 DiskVerdict choose_what_goes(std::vector<StoredBlock> blocks, const DiskDemand& demand) {
-  std::ranges::stable_sort(blocks, {}, &StoredBlock::received_max_ns);
+  std::ranges::sort(blocks, {}, [](const StoredBlock& block) {
+    return std::pair(block.received_max_ns, block.number);
+  });
   DiskVerdict out;
   uint64_t freed = 0;
   for (StoredBlock& block : blocks) {
