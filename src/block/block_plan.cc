@@ -1,4 +1,5 @@
-// Rows first: everything else follows from which of them are there.
+// Rows first: everything else follows from which of them are there. Resources and scopes come
+// before attributes, which are counted over those that are left.
 #include "block/block_plan.h"
 
 namespace vivace {
@@ -32,10 +33,7 @@ ReadPiece BlockPlan::field(Field field) {
     case Field::scope_shape:
       return attributes(info(field).owner).owner_shapes();
     default:
-      return [this, field](const Piece& piece) {
-        Inspected uncounted;
-        return sources_.part(piece.source).read(field, piece.group, uncounted);
-      };
+      return field_reader(sources_, field);
   }
 }
 

@@ -1,4 +1,5 @@
-// Deals out the numbers.
+// Deals out the numbers: source by source, row group by row group. What is too old gets none, and
+// so is nowhere for all that follows.
 #include "block/block_sources.h"
 
 #include <algorithm>

@@ -5,9 +5,9 @@
 //   auto summary = TRY(write_block(storage, path, {.tenant = "acme", .number = 7}, head));
 //   CHECK_OK(storage.sync_directory(folder));   // now the name is durable as well
 //
-// Memory beside the source: the order of the rows (8 bytes each), one column at a time as flat
-// numbers (8 bytes a value at the most; 24 bytes a row while rows are sorted), the trace table and
-// one chunk.
+// Memory beside the sources: the order of the rows (8 bytes each at the most), what columns are
+// told by (8 bytes), the table of traces (56 bytes each), and of one column at a time a few decoded
+// row groups of each source; of a head, which stays as it is, the codes of one column of texts.
 #pragma once
 
 #include <cstdint>

@@ -162,10 +162,18 @@ void ChunkCoder::remember_shapes(Scope owner, uint32_t group, std::span<const ui
     of.counts.resize(group + 1);
   }
   of.of_group[group].assign(shapes);
+  auto& counts = of.counts[group];
+  if (!shapes.empty() && std::ranges::max(shapes) < 4 * shapes.size()) {
+    words_.assign(size_t{std::ranges::max(shapes)} + 1, 0);
+    for (const uint32_t shape : shapes) ++words_[shape];
+    for (uint32_t shape = 0; shape < words_.size(); ++shape) {
+      if (words_[shape] > 0) counts.emplace_back(shape, words_[shape]);
+    }
+    return;
+  }
   words_.assign(shapes.begin(), shapes.end());
   std::ranges::sort(words_);
   for (const uint32_t shape : words_) {
-    auto& counts = of.counts[group];
     if (counts.empty() || counts.back().first != shape) counts.emplace_back(shape, 0);
     ++counts.back().second;
   }

@@ -1,7 +1,11 @@
-// Gives up early: most columns with many values show it in their first piece.
+// Gives up early: most columns with many values show it in their first piece. What was read until
+// then is read again by whoever writes the column.
 #include "block/few_values.h"
 
 #include <algorithm>
+#include <functional>
+
+#include "block/merge_runs.h"
 
 namespace vivace {
 namespace {
@@ -42,7 +46,7 @@ Result<bool> FewValues::collect(const ReadPiece& read, ValueForm form, TextCodes
     if (values > most || values * kManyShare > seen) return false;
     if (!add(piece, column, codes)) return false;
   }
-  std::ranges::sort(sorted_);
+  merge_runs(sorted_, std::less<>());
   if (form != ValueForm::texts) return true;
   codes->finish();
   for (uint32_t& word : words_) word = codes->place(word);

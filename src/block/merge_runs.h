@@ -1,23 +1,30 @@
-// Sorts what consists of a few runs in order, as what comes from several sources does: by merging
-// neighbours, again and again. Stable.
+// Sorts what mostly consists of a few runs in order, as what comes from several sources does: by
+// merging neighbours, again and again. What has no runs is sorted as anything else: no two values
+// may be equal to `before`.
 //
 // For the writer of blocks.
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
+#include <cstddef>
 #include <vector>
 
 namespace vivace {
 
-template <class Before>
-void merge_runs(std::vector<uint32_t>& values, const Before& before) {
+constexpr size_t kRunLength = 8;  // shorter ones on average are none
+
+template <class T, class Before>
+void merge_runs(std::vector<T>& values, const Before& before) {
   std::vector<size_t> ends;
   for (size_t i = 0; i < values.size(); ++i) {
     if (i + 1 == values.size() || before(values[i + 1], values[i])) ends.push_back(i + 1);
   }
-  std::vector<uint32_t> other(ends.size() > 1 ? values.size() : 0);
-  const auto at = [](std::vector<uint32_t>& of, size_t place) {
+  if (ends.size() > 1 + values.size() / kRunLength) {
+    std::ranges::sort(values, before);
+    return;
+  }
+  std::vector<T> other(ends.size() > 1 ? values.size() : 0);
+  const auto at = [](std::vector<T>& of, size_t place) {
     return of.begin() + static_cast<ptrdiff_t>(place);
   };
   while (ends.size() > 1) {

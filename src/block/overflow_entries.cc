@@ -1,4 +1,5 @@
-// Columns in memory of their own.
+// Columns in memory of their own, as a source would hand them out: their texts are views into what
+// the entries were taken from.
 #include "block/overflow_entries.h"
 
 namespace vivace {

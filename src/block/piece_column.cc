@@ -40,6 +40,13 @@ const T* joined(const std::vector<Slice>& slices, std::vector<T>& copy) {
 
 }  // namespace
 
+ReadPiece field_reader(const BlockSources& sources, Field field) {
+  return [&sources, field](const Piece& piece) {
+    Inspected uncounted;
+    return sources.part(piece.source).read(field, piece.group, uncounted);
+  };
+}
+
 // A piece in memory.
 struct PieceColumn::Loaded {
   Column column;

@@ -24,6 +24,8 @@ namespace vivace {
 
 // May return a column without slices.
 using ReadPiece = std::function<Result<Column>(const Piece&)>;
+// A field as the sources have it; they must outlive it.
+ReadPiece field_reader(const BlockSources& sources, Field field);
 
 struct GroupValues {
   bool dense = false;            // each owner once; else they are named

@@ -89,14 +89,8 @@ void place_rows(const TraceList& list, RowOrder& out) {
 }
 
 Result<void> add_times(const BlockSources& sources, RowOrder& out) {
-  const auto reader = [&](Field field) {
-    return [&sources, field](const Piece& piece) {
-      Inspected uncounted;
-      return sources.part(piece.source).read(field, piece.group, uncounted);
-    };
-  };
-  PieceColumn starts(out.rows, reader(Field::start_ns));
-  PieceColumn durations(out.rows, reader(Field::duration_ns));
+  PieceColumn starts(out.rows, field_reader(sources, Field::start_ns));
+  PieceColumn durations(out.rows, field_reader(sources, Field::duration_ns));
   GroupValues start;
   GroupValues duration;
   for (uint32_t i = 0; i < out.groups.size(); ++i) {

@@ -11,26 +11,15 @@
 #include "block/merge_runs.h"
 
 namespace vivace {
-namespace {
-
-ReadPiece reader(const BlockSources& sources, Field field) {
-  return [&sources, field](const Piece& piece) {
-    Inspected uncounted;
-    return sources.part(piece.source).read(field, piece.group, uncounted);
-  };
-}
-
-}  // namespace
-
 TraceList::TraceList(const BlockSources& sources)
     : sources_(sources),
       space_(sources.space(Scope::span)),
       listed_from_(static_cast<uint32_t>(space_.end())),
-      starts_(space_, reader(sources, Field::start_ns)),
-      durations_(space_, reader(sources, Field::duration_ns)),
-      parents_(space_, reader(sources, Field::parent_id)),
-      span_ids_(space_, reader(sources, Field::span_id)),
-      kinds_(space_, reader(sources, Field::kind)) {}
+      starts_(space_, field_reader(sources, Field::start_ns)),
+      durations_(space_, field_reader(sources, Field::duration_ns)),
+      parents_(space_, field_reader(sources, Field::parent_id)),
+      span_ids_(space_, field_reader(sources, Field::span_id)),
+      kinds_(space_, field_reader(sources, Field::kind)) {}
 
 // ------------------------------------------------------------------------- from each source
 
