@@ -1,4 +1,5 @@
-// Splits words from flags; what a flag means is the tool's to say.
+// Splits words from flags, as they come. What a flag means, and how many words there may be, is the
+// tool's to say.
 #include "tools/arguments.h"
 
 #include <algorithm>

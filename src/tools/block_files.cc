@@ -1,4 +1,5 @@
-// The list first: a block that is committed after it was read counts as unlisted.
+// The list is read first, the folders after it: a block that is committed in between counts as
+// unlisted, never as missing.
 #include "tools/block_files.h"
 
 #include <set>

@@ -1,4 +1,5 @@
-// The blocks of a folder: what the list names, and what else lies there.
+// The blocks of a folder: what the list names, and what else lies there. For the tools that look at
+// all of them; nothing is opened here.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// `vivace block list`: a line for each block, from its footer, beside what the list says of it.
+// `vivace block list`: a line for each block, from its footer; of a damaged one what the list says
+// of it.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -1,4 +1,5 @@
-// A folder is recognized by what is in it.
+// A folder is recognized by what is in it: a block list, or segments of a log. Names of folders say
+// nothing.
 #include "tools/places.h"
 
 #include <algorithm>

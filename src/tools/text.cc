@@ -1,4 +1,5 @@
-// Formatting; nothing here knows what it formats.
+// Formatting; nothing here knows what it formats. Widths count characters as a terminal shows them,
+// one column each.
 #include "tools/text.h"
 
 #include <algorithm>

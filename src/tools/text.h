@@ -1,4 +1,5 @@
-// Tables and times for people's eyes.
+// Tables and times for people's eyes: what the tools print. Pure functions, but for Table, which
+// keeps its rows until it is printed.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// `vivace block verify`: one file, or a list with all that it names, each held against its line.
+// `vivace block verify`: one file, or a list with all that it names, each block held against its
+// line.
 #include <fmt/format.h>
 
 #include "tools/block_files.h"
