@@ -1,5 +1,5 @@
-// Names and headers, in the order of the log. Records are read by whoever needs them, with the log's
-// own reader.
+// Names and headers, in the order of the log. Records are read by whoever needs them, with the
+// log's own reader.
 #include "tools/log_files.h"
 
 #include <algorithm>

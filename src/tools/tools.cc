@@ -1,4 +1,5 @@
-// Which words name which tool, their usage texts, and how their ends become exit codes.
+// Which words name which tool, their usage texts, and how their ends become exit codes. A tool that
+// is added later needs a line in the table, and a declaration in tool.h.
 #include "tools/tools.h"
 
 #include <algorithm>
