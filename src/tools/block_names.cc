@@ -111,7 +111,6 @@ std::string packing_name(uint8_t packing) {
 // As column_content.h draws it.
 std::string layout_name(const StoredChunk& chunk, std::string_view content) {
   if (chunk.codec != kCodecPlain) return fmt::format("codec {}", chunk.codec);
-  if (chunk.slot == kDictionarySlot) return "dictionary";
   if (chunk.column == kTraceColumn) return "table";
   if (!holds_values(chunk.column) || content.size() < 8) return "trie";
   return fmt::format("{} {}{}", name_in(kOwnerForms, content[4]), name_in(kValueForms, content[5]),
@@ -140,8 +139,10 @@ std::string BlockFile::column_name(uint32_t column) const {
 }
 
 std::string BlockFile::place_name(uint32_t column, uint32_t slot) const {
-  const std::string piece =
-      slot == kDictionarySlot ? std::string("dictionary") : fmt::format("row group {}", slot - 1);
+  std::string piece = fmt::format("row group {}", slot - 1);
+  if (slot == kDictionarySlot) piece = "dictionary";
+  if (slot == statistics_slot(footer_.slots())) piece = "statistics";
+  if (slot == text_filter_slot(footer_.slots())) piece = "filter of its texts";
   return fmt::format("column {}, {}", column_name(column), piece);
 }
 

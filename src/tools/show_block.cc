@@ -64,7 +64,7 @@ std::string sections_text(const BlockFile& file) {
 
 struct ColumnSum {
   uint32_t column = 0;
-  uint32_t chunks = 0;  // with the dictionary
+  uint32_t chunks = 0;  // all of them
   uint64_t stored = 0;
   uint64_t unpacked = 0;
   uint64_t dictionary_stored = 0;
@@ -72,16 +72,15 @@ struct ColumnSum {
   std::map<std::string, uint32_t> packings;
   std::map<std::string, uint32_t> layouts;  // without the dictionary
 
+  // `layout` is empty for what is beside the values: dictionary, statistics.
   void add(const StoredChunk& chunk, const std::string& layout) {
     column = chunk.column;
     ++chunks;
     stored += chunk.bytes;
     unpacked += chunk.unpacked_bytes;
     ++packings[packing_name(chunk.packing)];
-    if (chunk.slot != kDictionarySlot) {
-      ++layouts[layout];
-      return;
-    }
+    if (!layout.empty()) ++layouts[layout];
+    if (chunk.slot != kDictionarySlot) return;
     dictionary_stored = chunk.bytes;
     dictionary_unpacked = chunk.unpacked_bytes;
   }
@@ -133,6 +132,9 @@ Result<int> show_block(const Tool& tool) {
   if (!directory) return std::unexpected(std::move(directory).error().in("directory"));
   std::map<uint32_t, ColumnSum> columns;
   CHECK_OK(file.each_chunk(*directory, [&](const StoredChunk& chunk) {
+    const bool is_beside =
+        chunk.slot == kDictionarySlot || chunk.slot >= statistics_slot(file.footer().slots());
+    if (is_beside) return columns[chunk.column].add(chunk, {});
     const auto content = file.unpack(chunk);
     columns[chunk.column].add(chunk, content ? layout_name(chunk, *content) : "DAMAGED");
   }));
