@@ -1,3 +1,5 @@
+// The guard on numbers that the test makes up, and once on this process.
+// What it does to admission is tested in store.
 #include "app/memory_guard.h"
 
 #include <gtest/gtest.h>

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <chrono>
+#include <ctime>
 
 namespace vivace {
 namespace {
@@ -14,6 +15,12 @@ int64_t ns_since_epoch() {
 }
 
 }  // namespace
+
+int64_t thread_cpu_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
 
 int64_t SystemClock::unix_ns() const { return ns_since_epoch<std::chrono::system_clock>(); }
 int64_t SystemClock::steady_ns() const { return ns_since_epoch<std::chrono::steady_clock>(); }

@@ -15,6 +15,9 @@ class Clock {
   virtual int64_t steady_ns() const = 0;  // ns since an arbitrary start
 };
 
+// CPU time that the calling thread has used.
+int64_t thread_cpu_ns();
+
 // The machine's clocks. Any thread.
 class SystemClock final : public Clock {
  public:

@@ -1,4 +1,5 @@
-// Both directions of the list of split traces.
+// Both directions of the list of split traces. Ids are written as they are: they are random, and
+// the lists are short.
 #include "block/split_list.h"
 
 #include <algorithm>

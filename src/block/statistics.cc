@@ -1,4 +1,5 @@
-// Both directions of statistics and filters of texts.
+// Both directions of statistics and filters of texts: the writer adds the values of a row group as
+// they pass, the reader checks each entry before it is believed.
 #include "block/statistics.h"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
-// Looks at the clock once in a while, and settles what it owes at once: no burst is saved up.
+// Looks at the clock once in a while, and settles what it owes at once: no burst is saved up, and
+// none is forgiven.
 #include "compact/pace.h"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 namespace vivace::compact {
@@ -12,12 +12,6 @@ constexpr int64_t kSliceNs = 2'000'000;       // of CPU between two looks at the
 constexpr int64_t kSleepMaxNs = 200'000'000;  // however much is owed: one chunk may be large
 
 }  // namespace
-
-int64_t Pace::thread_cpu_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 Pace::Pace(const Clock& clock, double cpus, Sleep sleep, CpuTime cpu_time)
     : clock_(clock), cpus_(cpus), sleep_(std::move(sleep)), cpu_time_(std::move(cpu_time)) {}

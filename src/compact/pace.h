@@ -34,8 +34,6 @@ class Pace {
   void set_cpus(double cpus) { cpus_.store(cpus, std::memory_order_relaxed); }
   double cpus() const { return cpus_.load(std::memory_order_relaxed); }
 
-  static int64_t thread_cpu_ns();
-
  private:
   const Clock& clock_;
   std::atomic<double> cpus_;

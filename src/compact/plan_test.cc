@@ -1,3 +1,5 @@
+// Plans over blocks that never were: each rule alone, then two weeks of odd blocks, in which few
+// may stay and none may be written often.
 #include "compact/plan.h"
 
 #include <algorithm>

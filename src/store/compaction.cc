@@ -1,4 +1,5 @@
-// One merge at a time, of the tenant that owes most.
+// One merge at a time, of the tenant that owes most. What a merge is made of is fixed when it is
+// planned; whether it still may take the place of its sources is asked when it is committed.
 #include "store/compaction.h"
 
 #include <algorithm>

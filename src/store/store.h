@@ -64,13 +64,14 @@ struct StoreOptions {
   int64_t retention_ns = 336LL * 3600 * 1'000'000'000;  // 0: for ever
   int64_t block_cache_bytes_max = 32 << 20;
   int check_period_ms = 1000;  // how often age and retention are looked at
-  CompactionOptions compaction;
-  DiskOptions disk;
-  std::function<bool()> is_memory_short;  // nothing is admitted then; any thread; may be empty
+  CompactionOptions compaction = {};
+  DiskOptions disk = {};
+  // Nothing is admitted then. Any thread; may be empty.
+  std::function<bool()> is_memory_short = {};
   // Gets each batch of a tenant after its ack, with the ordinals of those of its spans that were
   // stored before, and when it was received. On the head thread; must not block. May be empty.
   std::function<void(const std::string&, std::unique_ptr<Batch>, std::vector<uint32_t>, int64_t)>
-      listener;
+      listener = {};
 };
 
 class Store {

@@ -49,10 +49,8 @@ const std::map<std::string, std::set<std::string>, std::less<>> kMayInclude = {
 
 // What tests may include beside that: they fill a part by the road that the product fills it.
 const std::map<std::string, std::set<std::string>, std::less<>> kTestsMayInclude = {
-    {"head", {"decode"}},
-    {"generator", {"decode"}},
-    {"block", {"head", "decode"}},
-    {"query", {"decode", "head", "block", "storage"}},
+    {"head", {"decode"}},          {"generator", {"decode"}},
+    {"block", {"head", "decode"}}, {"query", {"decode", "head", "block", "storage"}},
     {"tools", {"head"}},
 };
 
