@@ -49,7 +49,7 @@ DiskVerdict choose_what_goes(std::vector<StoredBlock> blocks, const DiskDemand& 
   uint64_t freed = 0;
   for (StoredBlock& block : blocks) {
     const bool is_old = block.received_max_ns < demand.received_before_ns;
-    if (!is_old && freed >= demand.bytes) break;
+    if (!is_old && (block.is_tempo || freed >= demand.bytes)) continue;
     freed += block.bytes;
     (is_old ? out.too_old : out.displaced).push_back(std::move(block));
   }

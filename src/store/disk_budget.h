@@ -1,10 +1,11 @@
 // What has to go so that the disk stays bounded: the rule alone, numbers in and numbers out.
 //
-// By age: what was received before a moment. By bytes: the oldest first, until enough is freed. A
-// block is as old as the newest span in it is, by the time when that was received. Where that time
-// lies in the future the clock was wrong then, or is now: such a block is taken to be as old as the
-// oldest of those that came after it in the log, or new if there are none, so that it neither lives
-// for ever nor goes early.
+// By age: what was received before a moment. By bytes: the oldest of ours first, until enough is
+// freed; Tempo's, which nobody can make again, go for their age alone. A block is as old as the
+// newest span in it is, by the time when that was received. Where that time lies in the future the
+// clock was wrong then, or is now: such a block is taken to be as old as the oldest of those that
+// came after it in the log, or new if there are none, so that it neither lives for ever nor goes
+// early.
 //
 // Pure functions and a class without a lock; the cut thread's.
 #pragma once
@@ -35,7 +36,7 @@ struct DiskDemand {
 
 struct DiskVerdict {
   std::vector<StoredBlock> too_old;
-  std::vector<StoredBlock> displaced;  // not too old, but the oldest there are
+  std::vector<StoredBlock> displaced;  // not too old, but the oldest that we wrote
   uint64_t missing_bytes = 0;          // that cannot be freed, as nothing is left
 };
 

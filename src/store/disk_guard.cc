@@ -225,11 +225,8 @@ DiskGuard::Going DiskGuard::look(std::vector<StoredBlock> blocks, int64_t receiv
   for (const StoredBlock& block : verdict.too_old) {
     if (!block.is_tempo) out.too_old.push_back(block.number);
   }
-  for (const StoredBlock& block : verdict.displaced) {
-    if (!block.is_tempo) out.displaced.push_back(block.number);
-  }
-  if (tempo_may_age || demand.bytes > 0) remove_tempo(verdict.too_old, "past retention");
-  remove_tempo(verdict.displaced, "the disk is short of room");
+  for (const StoredBlock& block : verdict.displaced) out.displaced.push_back(block.number);
+  if (tempo_may_age || demand.bytes > 0) remove_tempo(verdict.too_old);
   return out;
 }
 
@@ -284,7 +281,7 @@ void DiskGuard::find_tempo() {
             {{"blocks", tempo_.size()}, {"bytes", bytes}});
 }
 
-void DiskGuard::remove_tempo(const std::vector<StoredBlock>& blocks, const char* why) {
+void DiskGuard::remove_tempo(const std::vector<StoredBlock>& blocks) {
   size_t removed = 0;
   for (const StoredBlock& block : blocks) {
     if (!block.is_tempo) continue;
@@ -294,7 +291,7 @@ void DiskGuard::remove_tempo(const std::vector<StoredBlock>& blocks, const char*
       continue;
     }
     ++removed;
-    log::info("deleting block", {{"folder", tempo.folder}, {"why", why}});
+    log::info("deleting block", {{"folder", tempo.folder}, {"why", "past retention"}});
   }
   if (removed == 0) return;
   tempo_removed_.Increment(static_cast<double>(removed));

@@ -99,7 +99,7 @@ class DiskGuard {
   Usage measure_usage(const std::vector<StoredBlock>& blocks);
   uint64_t count_going();
   void find_tempo();
-  void remove_tempo(const std::vector<StoredBlock>& blocks, const char* why);
+  void remove_tempo(const std::vector<StoredBlock>& blocks);
   void show(const Usage& usage);
 
   CountedStorage& storage_;
