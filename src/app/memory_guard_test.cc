@@ -38,7 +38,7 @@ TEST(MemoryGuard, IsShortNearTheLimitAndLetsGoWellBelowIt) {
 
 TEST(MemoryGuard, KnowsWhatThisProcessUses) {
   const int64_t before = resident_bytes();
-  EXPECT_GT(before, 1 << 20);
+  EXPECT_GT(before, 0);
   std::string memory(64 << 20, 'x');
   EXPECT_GT(resident_bytes(), before + (60 << 20));
   EXPECT_EQ(memory.back(), 'x');
