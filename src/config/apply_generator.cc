@@ -3,9 +3,6 @@
 // an unknown processor, a secret that cannot be read) are told at start. See apply.h.
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <set>
 
 #include <fmt/format.h>
@@ -13,6 +10,7 @@
 #include "base/hash.h"
 #include "config/apply.h"
 #include "config/nearest.h"
+#include "config/read_file.h"
 
 namespace vivace::config {
 namespace {
@@ -23,12 +21,8 @@ constexpr size_t kSecretBytesMax = 64 << 10;
 
 // What is in the file, without white space at its end.
 std::expected<std::string, std::string> read_secret(const std::string& path) {
-  std::FILE* const file = std::fopen(path.c_str(), "rbe");
-  if (file == nullptr) return std::unexpected(std::string(std::strerror(errno)));
-  std::string text(kSecretBytesMax, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  std::fclose(file);
-  while (!text.empty() && std::strchr(" \t\r\n", text.back()) != nullptr) text.pop_back();
+  auto text = read_file(path, kSecretBytesMax);
+  if (text) text->resize(text->find_last_not_of(" \t\r\n") + 1);
   return text;
 }
 

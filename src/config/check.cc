@@ -15,27 +15,9 @@
 namespace vivace::config {
 namespace {
 
-// Two spellings of where the walk is.
-struct Place {
-  std::string written;
-  std::string path;
-
-  Place below(std::string_view name, const Field& field) const {
-    Place place{join(written, name), field.alias};
-    if (field.alias.empty()) place.path = join(path, name);
-    return place;
-  }
-  Place element(size_t index) const {
-    const std::string suffix = fmt::format("[{}]", index);
-    return {written + suffix, path + suffix};
-  }
-  std::string section() const { return written.empty() ? "the top level" : written; }
-
- private:
-  static std::string join(std::string_view a, std::string_view b) {
-    return a.empty() ? std::string(b) : fmt::format("{}.{}", a, b);
-  }
-};
+std::string join(std::string_view a, std::string_view b) {
+  return a.empty() ? std::string(b) : fmt::format("{}.{}", a, b);
+}
 
 // A line's worth of somebody's text.
 std::string excerpt(std::string_view text) {
@@ -108,6 +90,10 @@ class Walk {
   Checked run() {
     section(schema(), document_.root, Place());
     refuse_mixed_overrides();
+    return std::move(checked_);
+  }
+  Checked run(NodeId id, const Field& field, const Place& place) {
+    section(field, id, place);
     return std::move(checked_);
   }
 
@@ -396,6 +382,20 @@ std::string expected_form(const Field& field) {
   return {};
 }
 
+Place Place::below(std::string_view name, const Field& field) const {
+  return {join(written, name), field.alias.empty() ? join(path, name) : field.alias};
+}
+
+Place Place::element(size_t index) const {
+  const std::string suffix = fmt::format("[{}]", index);
+  return {written + suffix, path + suffix};
+}
+
 Checked check(const Document& document) { return Walk(document).run(); }
+
+Checked check_section(const Document& document, NodeId section, const Field& field,
+                      const Place& place) {
+  return Walk(document).run(section, field, place);
+}
 
 }  // namespace vivace::config

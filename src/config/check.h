@@ -20,6 +20,20 @@ struct Checked {
 
 Checked check(const Document& document);
 
+// Two spellings of where something stands: as the file has it, and the settings' path.
+struct Place {
+  std::string written;
+  std::string path;
+
+  Place below(std::string_view name, const Field& field) const;
+  Place element(size_t index) const;
+  std::string section() const { return written.empty() ? "the top level" : written; }
+};
+
+// The same for one section, which stands at `place`.
+Checked check_section(const Document& document, NodeId section, const Field& field,
+                      const Place& place);
+
 // One value given as text, as on the command line; for types that are no sections or lists. The
 // error says what was expected.
 std::expected<Value, std::string> parse_scalar(const Field& field, std::string_view text);

@@ -3,16 +3,14 @@
 // wrong. Called once by main.
 #include "config/config.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-
 #include <fmt/format.h>
 
 #include "config/apply.h"
 #include "config/check.h"
 #include "config/expand_env.h"
 #include "config/flags.h"
+#include "config/overrides.h"
+#include "config/read_file.h"
 #include "config/yaml.h"
 
 namespace vivace::config {
@@ -27,25 +25,12 @@ std::unexpected<LoadError> failed_parsing(const std::string& path, std::string_v
       fmt::format("failed parsing config: failed to parse configFile {}: yaml: {}", path, what));
 }
 
-// At most one byte more than parse_yaml takes; the errno of a failure.
-std::expected<std::string, int> read_file(const std::string& path) {
-  std::FILE* const file = std::fopen(path.c_str(), "rbe");
-  if (file == nullptr) return std::unexpected(errno);
-  std::string text(kYamlBytesMax + 1, '\0');
-  errno = 0;
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  const int error = std::ferror(file) != 0 ? errno : 0;
-  std::fclose(file);
-  if (error != 0) return std::unexpected(error);
-  return text;
-}
-
 std::expected<std::string, LoadError> read_text(const CommandLine& line) {
   if (line.file.empty()) return std::string(embedded_default());
-  auto text = read_file(line.file);
+  auto text = read_file(line.file, kYamlBytesMax + 1);
   if (!text) {
     return failed(fmt::format("failed parsing config: failed to read configFile {}: {}", line.file,
-                              std::strerror(text.error())));
+                              text.error()));
   }
   if (!line.expand_env) return *std::move(text);
   auto expanded = expand_env(*text, environment_variable);
@@ -74,7 +59,23 @@ std::expected<Loaded, LoadError> build(const std::string& text, const std::strin
   }
   loaded.warnings = warnings(settings);
   loaded.inactive = inactive(settings);
+  const std::string overrides = settings.text("overrides.per_tenant_override_config");
+  if (!overrides.empty()) {
+    loaded.overrides = std::make_shared<const OverridesFile>(
+        settings, overrides, settings.integer("overrides.per_tenant_override_period"),
+        line.expand_env);
+  }
   return loaded;
+}
+
+// A file of overrides that cannot be used is told at start, as the main file is.
+std::expected<void, LoadError> check_overrides(const Loaded& loaded) {
+  if (loaded.overrides == nullptr) return {};
+  const auto text = loaded.overrides->read();
+  if (!text) return failed("failed reading per_tenant_override_config: " + text.error());
+  const auto parsed = loaded.overrides->parse(*text);
+  if (!parsed) return failed("failed parsing per_tenant_override_config " + parsed.error());
+  return {};
 }
 
 }  // namespace
@@ -92,6 +93,7 @@ std::expected<Loaded, LoadError> load(const std::vector<std::string>& arguments)
   }
   const std::string text = TRY(read_text(line));
   Loaded loaded = TRY(build(text, line.file.empty() ? "(built-in)" : line.file, line));
+  CHECK_OK(check_overrides(loaded));
   if (line.health) {
     const auto port = loaded.config.server.http_listen_port;
     loaded.health_url =

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -101,6 +102,7 @@ struct Limits {
   int64_t max_bytes_per_trace = 0;
   int64_t max_attribute_bytes = 0;  // 0: the distributor's
   int64_t max_bytes_per_tag_values_query = 1'000'000;
+  bool operator==(const Limits&) const = default;
 };
 
 // Limits of questions; 0 is off.
@@ -134,9 +136,12 @@ struct Config {
 // What the command line asked for.
 enum class Action : uint8_t { run, verify, version, help };
 
+class OverridesFile;  // overrides.h
+
 struct Loaded {
   Action action = Action::run;
   Config config;
+  std::shared_ptr<const OverridesFile> overrides = {};  // of single tenants; null: none is named
   std::vector<std::string> warnings;  // Tempo's CONFIGURATION WARNINGS: fatal only for `verify`
   std::vector<std::string> inactive;  // sections accepted and without effect in this version
   // `-health`: ask this URL, exit 0 when the answer is 200, else 1; nothing else is to be done.

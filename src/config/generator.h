@@ -22,6 +22,7 @@ struct Relabel {
   std::string target_label = {};
   std::string replacement = "$1";
   std::string action = "replace";
+  bool operator==(const Relabel&) const = default;
 };
 
 struct ClientTls {
@@ -32,6 +33,7 @@ struct ClientTls {
   bool insecure_skip_verify = false;
   std::string min_version;  // "TLS12", ...; "": the library's
   std::string max_version;
+  bool operator==(const ClientTls&) const = default;
 };
 
 // One receiver of all series.
@@ -58,6 +60,7 @@ struct RemoteWrite {
   int64_t max_backoff_ns = 5'000'000'000;
   bool retry_on_http_429 = true;  // unlike Prometheus: what is dropped is lost
   int64_t sample_age_limit_ns = 0;
+  bool operator==(const RemoteWrite&) const = default;
 };
 
 // A value as YAML types it: 200 is not "200".
@@ -66,11 +69,13 @@ using PolicyValue = std::variant<std::string, bool, int64_t, double>;
 struct PolicyAttribute {
   std::string key;  // kind, name, status, span.<attribute> or resource.<attribute>
   PolicyValue value;
+  bool operator==(const PolicyAttribute&) const = default;
 };
 
 struct PolicyMatch {
   bool is_regex = false;
   std::vector<PolicyAttribute> attributes;
+  bool operator==(const PolicyMatch&) const = default;
 };
 
 // What is not set does not decide.
@@ -78,12 +83,14 @@ struct FilterPolicy {
   std::optional<PolicyMatch> include;      // all of them
   std::optional<PolicyMatch> include_any;  // one of them
   std::optional<PolicyMatch> exclude;      // not all of them
+  bool operator==(const FilterPolicy&) const = default;
 };
 
 struct DimensionMapping {
   std::string name;
   std::vector<std::string> source_labels;
   std::string join;
+  bool operator==(const DimensionMapping&) const = default;
 };
 
 struct SpanMetrics {
@@ -108,6 +115,7 @@ struct SpanMetrics {
   bool semconv_aliases = false;         // a dimension matches its older and newer name too
 
   bool is_on() const { return calls || latency || size; }
+  bool operator==(const SpanMetrics&) const = default;
 };
 
 struct ServiceGraphs {
@@ -124,12 +132,14 @@ struct ServiceGraphs {
   bool enable_virtual_node_label = false;
   std::vector<FilterPolicy> filter_policies;
   std::string span_multiplier_key;
+  bool operator==(const ServiceGraphs&) const = default;
 };
 
 struct HostInfo {
   bool is_on = false;
   std::vector<std::string> host_identifiers = {"k8s.node.name", "host.id"};
   std::string metric_name = "traces_host_info";
+  bool operator==(const HostInfo&) const = default;
 };
 
 struct Generator {
@@ -158,6 +168,7 @@ struct Generator {
   bool has_processors() const {
     return span_metrics.is_on() || service_graphs.is_on || host_info.is_on;
   }
+  bool operator==(const Generator&) const = default;
 };
 
 }  // namespace vivace::config

@@ -87,7 +87,6 @@ constexpr auto kParts = std::to_array<Part>({
     {"storage.trace.gcs", State::waits},
     {"storage.trace.azure", State::waits},
     {"overrides", State::works},
-    {"overrides.per_tenant_override", State::waits},
     {"overrides.user_configurable_overrides", State::waits},
     {"overrides.defaults.ingestion.", State::waits},
     {"overrides.defaults.ingestion.max_attribute_bytes", State::works},
