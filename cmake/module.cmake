@@ -1,5 +1,6 @@
 # vivace_module(<folder> [DEPS folder...] [TEST_DEPS folder...] [LIBS target...]): see the top of
 # CMakeLists.txt.
+# What lies in testing/ belongs to the tests.
 # A folder that has no sources yet becomes an interface library, so that the road can be laid first.
 include(GoogleTest)
 
@@ -7,8 +8,8 @@ function(vivace_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS;LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
-  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "(_test\\.cc|/testing/[^/]+)$")
+  list(FILTER sources EXCLUDE REGEX "(_test\\.cc|/testing/[^/]+)$")
   list(TRANSFORM ARG_DEPS PREPEND vivace_ OUTPUT_VARIABLE deps)
   list(TRANSFORM ARG_TEST_DEPS PREPEND vivace_ OUTPUT_VARIABLE test_deps)
 
