@@ -110,6 +110,10 @@ void Api::route_api(std::string_view path, net::Request request, net::Responder 
   const bool v2 = path.starts_with("v2/");
   const std::string_view rest = path.substr(v2 ? 3 : 0);
   if (path == "search") return search(call("api_search"));
+  if (path == "metrics/query_range") {
+    return metrics_query(call("api_metrics_query_range"), false);
+  }
+  if (path == "metrics/query") return metrics_query(call("api_metrics_query"), true);
   if (rest == "search/tags") {
     return tags(call(v2 ? "api_v2_search_tags" : "api_search_tags"), "", v2 ? 2 : 1);
   }
@@ -167,6 +171,21 @@ void Api::search(Call call) {
                                   .clock = context_.clock}](Call ready_call, const Store& store) {
     answer_search(std::move(ready_call), store, settings);
   });
+}
+
+void Api::metrics_query(Call call, bool instant) {
+  call.op = "metrics";
+  run_query(std::move(call),
+            [instant, settings = MetricsSettings{.limits = options_.metrics_limits,
+                                                 .intervals_max = options_.metrics_intervals_max,
+                                                 .range_max_ns = options_.metrics_range_max_ns,
+                                                 .query_bytes_max = options_.query_bytes_max,
+                                                 .timeout_ns = options_.search_timeout_ns,
+                                                 .clock = context_.clock}](Call ready_call,
+                                                                           const Store& store) {
+              if (instant) return answer_metrics_instant(std::move(ready_call), store, settings);
+              answer_metrics_range(std::move(ready_call), store, settings);
+            });
 }
 
 void Api::tags(Call call, std::string name, int version) {

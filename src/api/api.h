@@ -10,6 +10,8 @@
 //   /api/search                     the newest traces that match; see search.h
 //   /api/search/tags                names and values of tags, v1 and below /api/v2; see tags.h
 //   /api/search/tag/{name}/values
+//   /api/metrics/query_range        numbers over time; see metrics.h
+//   /api/metrics/query              one number for the whole time
 //
 // Paths below /api carry the configured prefix. Anything else is 404. The handler runs on io
 // threads; queries go to the workers it is given.
@@ -21,6 +23,7 @@
 #include <string>
 
 #include "api/call.h"
+#include "api/metrics.h"
 #include "api/search.h"
 #include "api/traces.h"
 #include "base/workers.h"
@@ -41,6 +44,9 @@ struct ApiOptions {
   int64_t search_range_max_ns = 0;      // between start and end; 0: no limit
   int64_t search_timeout_ns = 0;        // 0: none
   SearchLimits search_limits = {};
+  MetricsLimits metrics_limits = {};
+  int64_t metrics_range_max_ns = 0;  // between start and end; 0: no limit
+  uint32_t metrics_intervals_max = 10'000;
   std::string version;  // as /api/status/buildinfo tells it, without "v"
   std::string revision;
 };
@@ -66,6 +72,7 @@ class Api {
   void build_info(Call call) const;
   void trace_by_id(Call call, std::string id, int version);
   void search(Call call);
+  void metrics_query(Call call, bool instant);
   void tags(Call call, std::string name, int version);
   void run_query(Call call, std::function<void(Call, const Store&)> run);
 

@@ -113,20 +113,24 @@ std::optional<int64_t> parse_fractional(std::string_view text) {
   return static_cast<int64_t>(ms) * 1'000'000;
 }
 
-// Nanoseconds; 0 when the parameter is absent.
-Result<int64_t> parse_time(const Params& params, std::string_view name) {
-  const std::string_view text = params.get(name);
-  if (text.empty()) return 0;
-  bool out_of_range = false;
+// Nanoseconds.
+std::optional<int64_t> parse_time(std::string_view text, bool& out_of_range) {
   if (const auto number = parse_integer(text, out_of_range)) {
     if (text.size() > kSecondsDigits) return *number;
     constexpr int64_t kSecondsMax = std::numeric_limits<int64_t>::max() / kSecondNs;
     return std::min(*number, kSecondsMax) * kSecondNs;
   }
   if (const auto time = parse_rfc3339(text)) return *time;
-  if (text.find('.') != std::string_view::npos) {
-    if (const auto time = parse_fractional(text)) return *time;
-  }
+  if (text.find('.') == std::string_view::npos) return std::nullopt;
+  return parse_fractional(text);
+}
+
+// 0 when the parameter is absent.
+Result<int64_t> parse_time(const Params& params, std::string_view name) {
+  const std::string_view text = params.get(name);
+  if (text.empty()) return 0;
+  bool out_of_range = false;
+  if (const auto time = parse_time(text, out_of_range)) return *time;
   return bad(fmt::format("invalid {}: strconv.ParseInt: parsing \"{}\": {}", name, text,
                          out_of_range ? "value out of range" : "invalid syntax"));
 }
@@ -150,6 +154,11 @@ std::string go_seconds(int64_t ns) {
 }
 
 }  // namespace
+
+std::optional<int64_t> parse_time_ns(std::string_view text) {
+  bool out_of_range = false;
+  return parse_time(text, out_of_range);
+}
 
 Result<std::optional<Window>> parse_window(const Params& params, int64_t now_ns,
                                            int64_t range_max_ns) {

@@ -11,10 +11,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "api/params.h"
 
 namespace vivace::api {
+
+// A point in time, as any of the first three forms has it.
+std::optional<int64_t> parse_time_ns(std::string_view text);
 
 struct Window {
   int64_t start_ns = 0;  // unix time; both inclusive

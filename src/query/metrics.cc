@@ -1,0 +1,303 @@
+// The walk over row groups, and the answer made of what was counted. All columns of a row group are
+// read before anything of it is counted, so that damage leaves no half of it in the answer.
+#include "query/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "query/filter.h"
+#include "query/metrics_cells.h"
+#include "query/metrics_compare.h"
+#include "query/metrics_exemplars.h"
+#include "query/metrics_labels.h"
+#include "query/metrics_series.h"
+#include "query/part_set.h"
+#include "traceql/traceql.h"
+
+namespace vivace {
+namespace {
+
+using namespace metrics;
+using traceql::Attribute;
+using traceql::Intrinsic;
+using Function = traceql::Metric::Function;
+
+// Every attribute that a condition names, each once.
+void collect(const traceql::FieldExpr& expression, std::vector<Attribute>& out) {
+  if (const auto* attribute = expression.get_if<Attribute>()) {
+    if (std::ranges::find(out, *attribute) == out.end()) out.push_back(*attribute);
+  } else if (const auto* unary = expression.get_if<traceql::Unary>()) {
+    collect(*unary->operand, out);
+  } else if (const auto* test = expression.get_if<traceql::NilTest>()) {
+    collect(*test->operand, out);
+  } else if (const auto* binary = expression.get_if<traceql::Binary>()) {
+    collect(*binary->lhs, out);
+    collect(*binary->rhs, out);
+  }
+}
+
+bool is_in_row(const Attribute& attribute) {
+  const Scope owner = owner_of(attribute);
+  return owner != Scope::event && owner != Scope::link &&
+         attribute.intrinsic != Intrinsic::trace_id;
+}
+
+// What labels of examples name: conditions and what is measured; not `by`, which series have.
+std::vector<Attribute> shown_attributes(const MetricsQuestion& question) {
+  constexpr size_t kShownMax = 32;
+  std::vector<Attribute> all;
+  for (const traceql::FieldExpr* condition : question.spans) collect(*condition, all);
+  const traceql::Metric& metric = *question.query->metric;
+  if (metric.of && std::ranges::find(all, *metric.of) == all.end()) all.push_back(*metric.of);
+  std::erase_if(all, [&](const Attribute& attribute) {
+    return !is_in_row(attribute) || std::ranges::find(metric.by, attribute) != metric.by.end();
+  });
+  if (all.size() > kShownMax) all.resize(kShownMax);
+  return all;
+}
+
+// with(exemplars=false) and with(exemplars=5); of two hints the first that fits counts.
+uint32_t exemplars_of(const MetricsQuestion& question) {
+  const uint32_t asked = question.limits.exemplars_max;
+  if (question.axis.is_instant || question.query->metric->comparison) return 0;
+  for (const traceql::Hint& hint : question.query->hints) {
+    if (hint.name != "exemplars") continue;
+    if (const bool* wanted = hint.value.get_if<bool>()) return *wanted ? asked : 0;
+    if (const auto* count = hint.value.get_if<int64_t>()) {
+      return static_cast<uint32_t>(std::clamp<int64_t>(*count, 0, asked));
+    }
+  }
+  return asked;
+}
+
+class Evaluation {
+ public:
+  Evaluation(std::span<const Snapshot> snapshots, const MetricsQuestion& question,
+             const QueryControl& control)
+      : question_(question),
+        metric_(*question.query->metric),
+        control_(control),
+        parts_(snapshots),
+        memory_(question.limits.memory_bytes_max),
+        grouping_(metric_.by, question.limits.values_max, memory_),
+        measured_(metric_.of),
+        exemplars_(question.axis, exemplars_of(question), shown_attributes(question),
+                   metric_.of.has_value()) {}
+
+  Result<MetricsResult> run();
+
+ private:
+  Result<void> compile();
+  Result<void> scan();
+  Result<void> visit(uint32_t part, uint32_t group);
+  Result<void> count(GroupColumns& group, const Bits& rows);
+  std::vector<MetricsSeries> series() const;
+  std::vector<MetricsLabel> labels_of(const Cells::Row& row) const;
+  void add_exemplars(const Cells::Row& row, MetricsSeries& out) const;
+  void finish(MetricsResult& out) const;
+  Error out_of_memory() const;
+
+  const MetricsQuestion& question_;
+  const traceql::Metric& metric_;
+  const QueryControl& control_;
+  PartSet parts_;
+  Memory memory_;
+  std::vector<Filter> filters_;
+  std::optional<TraceFactsOf> facts_;
+  Grouping grouping_;
+  Measured measured_;
+  std::unique_ptr<Cells> cells_;  // null: compare()
+  std::optional<Compared> compared_;
+  ExemplarPicker exemplars_;
+  mutable std::vector<bool> exemplar_taken_;
+
+  PickedRows rows_;
+  std::vector<uint32_t> series_;
+  MetricsResult result_;
+};
+
+Result<void> Evaluation::compile() {
+  bool roots = metric_.comparison.has_value();
+  const auto names_root = [](const Attribute& attribute) {
+    return attribute.intrinsic == Intrinsic::root_name ||
+           attribute.intrinsic == Intrinsic::root_service;
+  };
+  for (const traceql::FieldExpr* condition : question_.spans) {
+    filters_.push_back(TRY(Filter::compile(*condition)));
+    roots = roots || filters_.back().mentions(Intrinsic::root_name) ||
+            filters_.back().mentions(Intrinsic::root_service);
+  }
+  roots = roots || std::ranges::any_of(metric_.by, names_root);
+  facts_.emplace(parts_, roots);
+  if (metric_.comparison) {
+    compared_ = TRY(Compared::make(*metric_.comparison, question_.axis, question_.limits, memory_));
+  } else {
+    cells_ = make_cells(metric_, question_.axis, measured_);
+  }
+  return {};
+}
+
+Result<MetricsResult> Evaluation::run() {
+  CHECK_OK(compile());
+  result_.parts = parts_.size();
+  if (!question_.never) CHECK_OK(scan());
+  if (memory_.is_short()) return std::unexpected(out_of_memory());
+  result_.series = compared_ ? compared_->series() : series();
+  finish(result_);
+  result_.inspected_bytes = parts_.inspected().bytes;
+  result_.damaged = parts_.damaged();
+  return std::move(result_);
+}
+
+Result<void> Evaluation::scan() {
+  const MetricsAxis& axis = question_.axis;
+  for (uint32_t part = parts_.size(); part-- > 0;) {
+    const std::vector<RowGroup>& groups = parts_.part(part).groups();
+    for (uint32_t g = static_cast<uint32_t>(groups.size()); g-- > 0;) {
+      if (parts_.is_hidden(part, g) || groups[g].start_min_ns > axis.last_ns ||
+          groups[g].end_max_ns < axis.first_ns) {
+        continue;
+      }
+      CHECK_OK(control_.check());
+      ++result_.groups;
+      const auto visited = visit(part, g);
+      if (!visited && !parts_.contain(visited.error(), part, g)) return visited;
+      if (memory_.is_short()) return std::unexpected(out_of_memory());
+    }
+  }
+  return {};
+}
+
+Result<void> Evaluation::visit(uint32_t part, uint32_t g) {
+  const auto group = parts_.group(part, g);
+  const Range all = group->owners(Scope::span);
+  result_.inspected_spans += all.count;
+  std::optional<Bits> rows;
+  for (Filter& filter : filters_) {
+    Bits passing = TRY(filter.rows(*group, &*facts_));
+    rows = rows ? *rows & passing : std::move(passing);
+    if (rows->none()) break;
+  }
+  if (!rows) rows.emplace(all.count, true);
+  parts_.leave_out_repeats(part, g, *rows);
+  if (!rows->none()) CHECK_OK(count(*group, *rows));
+  parts_.forget(part, g);
+  return {};
+}
+
+Result<void> Evaluation::count(GroupColumns& group, const Bits& rows) {
+  CHECK_OK(rows_.pick(group, rows, question_.axis));
+  if (rows_.count() == 0) return {};
+  if (compared_) {
+    CHECK_OK(compared_->add(group, rows_, &*facts_));
+    result_.counted_spans += rows_.count();
+    return {};
+  }
+  if (!grouping_.is_single()) CHECK_OK(grouping_.read(group, rows_, &*facts_, series_));
+  CHECK_OK(measured_.read(group, rows_, &*facts_));
+  const CountedRows counted{
+      .rows = rows_, .series = series_, .measured = measured_, .series_count = grouping_.size()};
+  CHECK_OK(exemplars_.look(group, counted, &*facts_));
+  cells_->add(counted, memory_);
+  result_.counted_spans += rows_.count();
+  return {};
+}
+
+Error Evaluation::out_of_memory() const {
+  return {
+      Code::too_large,
+      fmt::format("the query needs more memory than its share of {} MiB for {} series of {} "
+                  "points: ask for fewer series, a larger step or a shorter range",
+                  memory_.bytes_max() >> 20, std::max(1U, grouping_.size()), question_.axis.count)};
+}
+
+// ------------------------------------------------------------------------------- the answer
+
+std::vector<MetricsLabel> Evaluation::labels_of(const Cells::Row& row) const {
+  std::vector<MetricsLabel> out;
+  if (metric_.by.empty() && !row.label) {
+    out.push_back({"__name__", traceql::datum(std::string(traceql::text_of(metric_.function)))});
+  }
+  if (!metric_.by.empty()) {
+    for (const auto& [attribute, value] : grouping_.values(row.series)) {
+      out.push_back({traceql::canonical(*attribute), label_value(*value)});
+    }
+    if (out.empty() && !row.label) {
+      out.push_back({traceql::canonical(metric_.by.front()), traceql::datum(std::string("nil"))});
+    }
+  }
+  if (row.label) out.push_back(*row.label);
+  return out;
+}
+
+// Each goes to one series: of histograms that of its bucket, of quantiles the nearest.
+void Evaluation::add_exemplars(const Cells::Row& row, MetricsSeries& out) const {
+  const double divisor = metric_.of && metric_.of->intrinsic == Intrinsic::duration ? 1e9 : 1;
+  const bool own = metric_.of && metric_.function != Function::histogram_over_time;
+  for (size_t i = 0; i < exemplars_.found().size(); ++i) {
+    const Exemplar& exemplar = exemplars_.found()[i];
+    if (exemplar_taken_[i] || exemplar.series != row.series) continue;
+    if (!cells_->shows(row, exemplar.number)) continue;
+    exemplar_taken_[i] = true;
+    MetricsExemplar shown{.labels = metric_.by.empty() ? std::vector<MetricsLabel>() : out.labels,
+                          .value = own ? exemplar.number / divisor : out.samples[exemplar.interval],
+                          .time_ns = exemplar.time_ns};
+    shown.labels.insert(shown.labels.end(), exemplar.labels.begin(), exemplar.labels.end());
+    out.exemplars.push_back(std::move(shown));
+  }
+}
+
+std::vector<MetricsSeries> Evaluation::series() const {
+  std::vector<MetricsSeries> out;
+  exemplar_taken_.assign(exemplars_.found().size(), false);
+  for (Cells::Row& row : cells_->rows()) {
+    MetricsSeries series{.labels = labels_of(row), .samples = {}, .exemplars = {}};
+    series.samples = std::move(row.samples);
+    add_exemplars(row, series);
+    out.push_back(std::move(series));
+  }
+  const bool counts =
+      metric_.function == Function::rate || metric_.function == Function::count_over_time;
+  if (counts && out.empty() && metric_.by.empty()) {
+    out.push_back({.labels = labels_of({.series = 0, .label = std::nullopt, .samples = {}}),
+                   .samples = std::vector<double>(question_.axis.count),
+                   .exemplars = {}});
+  }
+  return out;
+}
+
+void Evaluation::finish(MetricsResult& out) const {
+  drop_empty(out.series);
+  apply(question_.query->second_stages, out.series);
+  put_in_order(out.series);
+  if (compared_) out.incomplete = compared_->incomplete();
+  for (const LabelColumn& label : grouping_.labels()) {
+    if (!label.values().is_full() || !out.incomplete.empty()) continue;
+    out.incomplete =
+        fmt::format("more than {} values of {}: spans with further ones are left out",
+                    question_.limits.values_max, traceql::canonical(label.attribute()));
+  }
+  const uint32_t series_max = question_.limits.series_max;
+  if (series_max > 0 && out.series.size() > series_max) {
+    out.series.resize(series_max);
+    out.incomplete = fmt::format(
+        "Response exceeds maximum series limit of {}, a partial response is returned. Warning: the "
+        "accuracy of each individual value is not guaranteed.",
+        series_max);
+  }
+}
+
+}  // namespace
+
+Result<MetricsResult> evaluate_metrics(std::span<const Snapshot> snapshots,
+                                       const MetricsQuestion& question,
+                                       const QueryControl& control) {
+  return Evaluation(snapshots, question, control).run();
+}
+
+}  // namespace vivace
