@@ -82,7 +82,8 @@ storage:
     wal: {{path: "{}/wal"}}
     local: {{path: "{}/blocks"}}
 )",
-                     http_port_, grpc_port_, otlp_port_, files_.folder, files_.folder);
+                     http_port_, grpc_port_, otlp_port_, files_.folder, files_.folder)
+      << files_.more_config;
 }
 
 std::string ServerProcess::api_address() const { return fmt::format("127.0.0.1:{}", http_port_); }

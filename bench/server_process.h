@@ -14,6 +14,7 @@ struct ServerFiles {
   std::string binary;
   std::string folder;                 // data, config and log go there; must exist
   std::function<void()> before_exec;  // in the child, for limits of its own; may be empty
+  std::string more_config = {};       // further sections of the file
 };
 
 class ServerProcess {

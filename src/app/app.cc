@@ -14,6 +14,7 @@
 #include "app/machine.h"
 #include "app/memory_guard.h"
 #include "app/start_generator.h"
+#include "app/tenant_overrides.h"
 #include "app/version.h"
 #include "base/log.h"
 #include "model/tenant.h"
@@ -86,19 +87,14 @@ class App::Parts {
   Result<void> start() {
     describe();
     CHECK_OK(listen_http());
-    generator_ =
-        TRY(start_generator(config_.generator, machine_.memory_bytes, disk_, clock_, metrics_));
+    CHECK_OK(overrides_.start());
+    generator_ = TRY(start_generator(generator_start(), disk_, clock_, metrics_));
     store_ = TRY(Store::open(disk_, store_options(), clock_, metrics_));
     TRY(store_->recover());
     ingest_ = std::make_unique<Ingest>(
         IngestOptions{.threads = cpus(),
-                      .attribute_bytes_max = static_cast<uint32_t>(attribute_bytes_max()),
                       .body_bytes_max = body_bytes_max(),
-                      .rate = {.bytes_per_s = config_.limits.rate_limit_bytes,
-                               .burst_bytes = config_.limits.burst_size_bytes},
-                      .traces = {.trace_bytes_max = config_.limits.max_bytes_per_trace,
-                                 .live_traces_max = config_.limits.max_traces_per_user,
-                                 .idle_ns = config_.ingester.trace_idle_period_ns}},
+                      .limits_of = [this](const std::string& tenant) { return limits_of(tenant); }},
         *store_, bodies_, clock_, metrics_);
     api_.set_store(store_.get());  // queries ask both
     CHECK_OK(listen_otlp_http());
@@ -118,6 +114,7 @@ class App::Parts {
     if (ingest_ != nullptr) ingest_->stop();
     if (store_ != nullptr) store_->stop();
     if (generator_ != nullptr) generator_->stop();
+    overrides_.stop();
     server_.stop(std::min(grace, milliseconds(5'000)));
     queries_.stop();
     log::info("Vivace stopped");
@@ -132,9 +129,25 @@ class App::Parts {
     const auto& otlp = config_.distributor.otlp_http;
     return static_cast<size_t>(otlp ? otlp->max_request_body_size_bytes : 20 * kMiB);
   }
-  int64_t attribute_bytes_max() const {
-    const int64_t own = config_.limits.max_attribute_bytes;
-    return own != 0 ? own : config_.distributor.max_attribute_bytes;
+  // A tenant's own entry, else the defaults.
+  IngestLimits limits_of(const std::string& tenant) const {
+    const config::OverridesSnapshot overrides = overrides_.snapshot();
+    const config::TenantSettings* const own =
+        overrides == nullptr ? nullptr : overrides->find(tenant);
+    const config::Limits& limits = own == nullptr ? config_.limits : own->limits;
+    const int64_t attribute_bytes = limits.max_attribute_bytes;
+    return {
+        .attribute_bytes_max = static_cast<uint32_t>(
+            attribute_bytes != 0 ? attribute_bytes : config_.distributor.max_attribute_bytes),
+        .rate = {.bytes_per_s = limits.rate_limit_bytes, .burst_bytes = limits.burst_size_bytes},
+        .traces = {.trace_bytes_max = limits.max_bytes_per_trace,
+                   .live_traces_max = limits.max_traces_per_user,
+                   .idle_ns = config_.ingester.trace_idle_period_ns}};
+  }
+  GeneratorStart generator_start() {
+    GeneratorStart out{.config = config_.generator, .memory_bytes = machine_.memory_bytes};
+    if (overrides_.has_file()) out.overrides = [this] { return overrides_.snapshot(); };
+    return out;
   }
 
   // Half of the memory for heads is for the generation that is filled, half for those that are
@@ -336,6 +349,7 @@ class App::Parts {
   Gauge& head_bytes_ =
       metrics_.gauge("vivace_head_bytes", "Memory of the heads, with what is on its way.");
   Budget bodies_;
+  TenantOverrides overrides_{settings_.overrides, metrics_};
   std::unique_ptr<generator::Generator> generator_;  // listens to the store
   std::unique_ptr<Store> store_;
   std::unique_ptr<Ingest> ingest_;

@@ -142,21 +142,22 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
     add_refused(again, answer->rejected_by_limits, "their traces were past a limit");
     return done(std::move(again));
   }
-  auto body = take_body(received, bytes_max, counters);
+  const IngestLimits limits = limits_of(received.tenant);
+  auto body = take_body(received, bytes_max, limits.rate, counters);
   if (!body) return done(std::unexpected(std::move(body).error()));
-  auto batch = decode_otlp(std::move(*body), {.attribute_bytes_max = options_.attribute_bytes_max});
+  auto batch = decode_otlp(std::move(*body), {.attribute_bytes_max = limits.attribute_bytes_max});
   if (!batch) return done(std::unexpected(unreadable(received, batch.error(), bytes_max)));
   (*batch)->body_room = bodies_.reserve_always(memory_of(**batch));
   auto outcome = verdict(received.tenant, **batch);
-  if (outcome && traces_.is_on()) {
-    const auto limited = refuse_by_limits(received.tenant, *batch, *outcome, counters);
+  if (outcome && limits.traces.is_on()) {
+    const auto limited = refuse_by_limits(received.tenant, limits, *batch, *outcome, counters);
     if (!limited) return done(std::unexpected(limited.error()));
   }
   if (!outcome || (*batch)->spans.empty()) return done(std::move(outcome));
 
   WalRecord record{.tenant = received.tenant,
                    .receive_time_ns = clock_.unix_ns(),
-                   .attribute_bytes_max = options_.attribute_bytes_max,
+                   .attribute_bytes_max = limits.attribute_bytes_max,
                    .encoding = static_cast<uint8_t>(received.encoding),
                    .rejected = (*batch)->rejected,
                    .body_hash = body_hash,
@@ -165,7 +166,7 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
   const size_t spans = (*batch)->spans.size();
   auto room = store_.admit(record.tenant, **batch, record_bytes(record));
   if (!room) {
-    traces_.take_back(received.tenant, **batch);
+    traces_.take_back(received.tenant, **batch, limits.traces);
     counters.refused_spans->Increment(static_cast<double>(spans));
     const bool never_fits = room.error().code == Code::too_large;
     count_discarded(received.tenant, never_fits ? "too_large" : "storage_full", spans);
@@ -187,15 +188,22 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
                  }});
 }
 
+IngestLimits Ingest::limits_of(const std::string& tenant) const {
+  if (options_.limits_of) return options_.limits_of(tenant);
+  return {.attribute_bytes_max = options_.attribute_bytes_max,
+          .rate = options_.rate,
+          .traces = options_.traces};
+}
+
 // The request as protobuf, unpacked, unless its tenant sends too much.
 Result<std::string> Ingest::take_body(const receive::Received& received, size_t bytes_max,
-                                      const Counters& counters) {
+                                      const RateLimitOptions& rate, const Counters& counters) {
   auto body = unpack(received.encoding, received.body, bytes_max);
   if (!body) return std::unexpected(unreadable(received, body.error(), bytes_max));
   if (!body->empty()) {
     counters_of(received.tenant).ingress_bytes->Increment(static_cast<double>(body->size()));
   }
-  const auto taken = rate_.take(received.tenant, body->size());
+  const auto taken = rate_.take(received.tenant, body->size(), rate);
   if (taken) return body;
   const uint64_t spans = count_spans(*body);
   if (spans == 0) return body;  // a probe, or no request at all: which is told
@@ -206,23 +214,23 @@ Result<std::string> Ingest::take_body(const receive::Received& received, size_t 
 
 // Takes spans of traces past a limit out of the batch, which is decoded again without them, as
 // replay will do.
-Result<void> Ingest::refuse_by_limits(const std::string& tenant, std::unique_ptr<Batch>& batch,
-                                      receive::Outcome& outcome, const Counters& counters) {
-  const TraceLimits::Verdict verdict = traces_.judge(tenant, *batch);
+Result<void> Ingest::refuse_by_limits(const std::string& tenant, const IngestLimits& limits,
+                                      std::unique_ptr<Batch>& batch, receive::Outcome& outcome,
+                                      const Counters& counters) {
+  const TraceLimits::Verdict verdict = traces_.judge(tenant, *batch, limits.traces);
   if (verdict.refused.empty()) return {};
   std::vector<uint32_t> refused;
   std::ranges::merge(batch->rejected, verdict.refused, std::back_inserter(refused));
   Reservation room = std::move(batch->body_room);
-  batch =
-      TRY(decode_otlp(std::move(batch->body),
-                      {.attribute_bytes_max = options_.attribute_bytes_max, .verdict = refused}));
+  batch = TRY(decode_otlp(std::move(batch->body),
+                          {.attribute_bytes_max = limits.attribute_bytes_max, .verdict = refused}));
   batch->body_room = std::move(room);
   add_refused(outcome, verdict.too_large,
               fmt::format("TRACE_TOO_LARGE: max size of a trace ({} bytes) exceeded",
-                          options_.traces.trace_bytes_max));
+                          limits.traces.trace_bytes_max));
   add_refused(outcome, verdict.too_many,
               fmt::format("LIVE_TRACES_EXCEEDED: max live traces ({}) exceeded",
-                          options_.traces.live_traces_max));
+                          limits.traces.live_traces_max));
   counters.refused_spans->Increment(static_cast<double>(verdict.refused.size()));
   count_discarded(tenant, "trace_too_large", verdict.too_large);
   count_discarded(tenant, "live_traces_exceeded", verdict.too_many);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -26,12 +27,21 @@
 
 namespace vivace {
 
+// Limits of one tenant.
+struct IngestLimits {
+  uint32_t attribute_bytes_max = 2048;  // 0: no cut
+  RateLimitOptions rate = {};
+  TraceLimitOptions traces = {};
+};
+
 struct IngestOptions {
   int threads = 2;
   uint32_t attribute_bytes_max = 2048;  // 0: no cut
   size_t body_bytes_max = 20 << 20;     // after decompression
   RateLimitOptions rate = {};
   TraceLimitOptions traces = {};
+  // Of single tenants, asked for each request by any thread; null: those above hold for all.
+  std::function<IngestLimits(const std::string& tenant)> limits_of = {};
 };
 
 class Ingest {
@@ -45,7 +55,7 @@ class Ingest {
 
   // Whether a trace lacks spans that were refused since it was too large. Any thread.
   bool has_cut(const std::string& tenant, const TraceId& trace) const {
-    return traces_.is_too_large(tenant, trace);
+    return traces_.is_too_large(tenant, trace, limits_of(tenant).traces);
   }
 
   // Takes the road for everything that was handed over, then refuses what comes.
@@ -73,11 +83,13 @@ class Ingest {
   std::optional<Error> nobody_waits(const receive::Received& received, int64_t began_ns) const;
   Result<void> make_protobuf(receive::Received& received, size_t bytes_max);
   void process(receive::Received received, receive::Done done, const Counters& counters);
+  IngestLimits limits_of(const std::string& tenant) const;
   Result<std::string> take_body(const receive::Received& received, size_t bytes_max,
-                                const Counters& counters);
+                                const RateLimitOptions& rate, const Counters& counters);
   Result<receive::Outcome> verdict(const std::string& tenant, const Batch& batch);
-  Result<void> refuse_by_limits(const std::string& tenant, std::unique_ptr<Batch>& batch,
-                                receive::Outcome& outcome, const Counters& counters);
+  Result<void> refuse_by_limits(const std::string& tenant, const IngestLimits& limits,
+                                std::unique_ptr<Batch>& batch, receive::Outcome& outcome,
+                                const Counters& counters);
   const TenantCounters& counters_of(const std::string& tenant);
   void count_discarded(const std::string& tenant, const char* reason, size_t spans);
 

@@ -8,19 +8,19 @@
 
 namespace vivace {
 
-double RateLimit::fill(const Bucket& bucket, int64_t now_ns) const {
+double RateLimit::fill(const Bucket& bucket, int64_t now_ns) {
   const double seconds = static_cast<double>(now_ns - bucket.filled_ns) / 1e9;
-  return std::min(bucket.bytes + seconds * static_cast<double>(options_.bytes_per_s),
-                  static_cast<double>(options_.burst_bytes));
+  return std::min(bucket.bytes + seconds * static_cast<double>(bucket.limits.bytes_per_s),
+                  static_cast<double>(bucket.limits.burst_bytes));
 }
 
-Result<void> RateLimit::take(const std::string& tenant, uint64_t bytes) {
-  if (!is_on()) return {};
-  const auto limits = [this] {
-    return fmt::format("local: {} bytes/s, burst: {} bytes", options_.bytes_per_s,
-                       options_.burst_bytes);
+Result<void> RateLimit::take(const std::string& tenant, uint64_t bytes,
+                             const RateLimitOptions& own) {
+  if (own.bytes_per_s <= 0) return {};
+  const auto limits = [&own] {
+    return fmt::format("local: {} bytes/s, burst: {} bytes", own.bytes_per_s, own.burst_bytes);
   };
-  if (bytes > static_cast<uint64_t>(options_.burst_bytes)) {
+  if (bytes > static_cast<uint64_t>(own.burst_bytes)) {
     return fail(Code::limit, fmt::format("RATE_LIMITED: batch size ({} bytes) exceeds ingestion "
                                          "limit ({}) for user {}; no retry can pass",
                                          bytes, limits(), tenant));
@@ -29,18 +29,20 @@ Result<void> RateLimit::take(const std::string& tenant, uint64_t bytes) {
   const int64_t now_ns = clock_.steady_ns();
   if (buckets_.size() >= kBucketsMax && !buckets_.contains(tenant)) {
     std::erase_if(buckets_, [&](const auto& of) {
-      return fill(of.second, now_ns) >= static_cast<double>(options_.burst_bytes);
+      return fill(of.second, now_ns) >= static_cast<double>(of.second.limits.burst_bytes);
     });
   }
-  const Bucket full{.bytes = static_cast<double>(options_.burst_bytes), .filled_ns = now_ns};
+  const Bucket full{
+      .bytes = static_cast<double>(own.burst_bytes), .filled_ns = now_ns, .limits = own};
   Bucket& bucket = buckets_.try_emplace(tenant, full).first->second;
+  if (bucket.limits != own) bucket = full;  // they were changed
   const double there = fill(bucket, now_ns);
   if (there < static_cast<double>(bytes)) {
     return fail(Code::limit, fmt::format("RATE_LIMITED: ingestion rate limit ({}) exceeded while "
                                          "adding {} bytes for user {}",
                                          limits(), bytes, tenant));
   }
-  bucket = {.bytes = there - static_cast<double>(bytes), .filled_ns = now_ns};
+  bucket = {.bytes = there - static_cast<double>(bytes), .filled_ns = now_ns, .limits = own};
   return {};
 }
 

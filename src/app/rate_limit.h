@@ -18,6 +18,7 @@ namespace vivace {
 struct RateLimitOptions {
   int64_t bytes_per_s = 0;  // 0: no limit
   int64_t burst_bytes = 0;  // a larger request never passes
+  bool operator==(const RateLimitOptions&) const = default;
 };
 
 class RateLimit {
@@ -25,9 +26,11 @@ class RateLimit {
   RateLimit(const RateLimitOptions& options, const Clock& clock)
       : options_(options), clock_(clock) {}
 
-  bool is_on() const { return options_.bytes_per_s > 0; }
-  // Code::limit when the bucket holds less.
-  Result<void> take(const std::string& tenant, uint64_t bytes);
+  // Code::limit when the bucket holds less. A tenant may have limits of its own.
+  Result<void> take(const std::string& tenant, uint64_t bytes, const RateLimitOptions& own);
+  Result<void> take(const std::string& tenant, uint64_t bytes) {
+    return take(tenant, bytes, options_);
+  }
 
   // Buckets in memory; full ones are forgotten from time to time.
   size_t buckets() const;
@@ -38,8 +41,9 @@ class RateLimit {
   struct Bucket {
     double bytes = 0;
     int64_t filled_ns = 0;  // when it held that much
+    RateLimitOptions limits;
   };
-  double fill(const Bucket& bucket, int64_t now_ns) const;
+  static double fill(const Bucket& bucket, int64_t now_ns);
 
   const RateLimitOptions options_;
   const Clock& clock_;

@@ -22,14 +22,21 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
+bool has_processors(const config::Overrides& overrides) {
+  return std::ranges::any_of(
+      overrides.tenants, [](const auto& entry) { return entry.second.generator.has_processors(); });
+}
+
 }  // namespace
 
-Result<std::unique_ptr<generator::Generator>> start_generator(const config::Generator& config,
-                                                              int64_t memory_bytes,
+Result<std::unique_ptr<generator::Generator>> start_generator(const GeneratorStart& start,
                                                               Storage& storage, const Clock& clock,
                                                               Metrics& metrics) {
-  if (!config.has_processors()) return nullptr;
+  const config::Generator& config = start.config;
+  const int64_t memory_bytes = start.memory_bytes;
+  if (!config.has_processors() && !start.overrides) return nullptr;
   if (config.path.empty()) {
+    if (!config.has_processors() && !has_processors(*start.overrides())) return nullptr;
     log::warn("metrics-generator is not configured: metrics_generator.storage.path is empty");
     return nullptr;
   }
@@ -45,7 +52,8 @@ Result<std::unique_ptr<generator::Generator>> start_generator(const config::Gene
       .series_max_default = std::clamp<int64_t>(memory_bytes / kMemoryPerSeries, 16'384, 500'000),
       .queue_bytes_max = std::clamp(memory_bytes / 32, 8 * kMiB, 32 * kMiB),
       .edge_bytes_max = std::clamp(memory_bytes / 64, 4 * kMiB, 16 * kMiB),
-      .send_bytes_max = std::clamp(memory_bytes / 64, 4 * kMiB, 16 * kMiB)};
+      .send_bytes_max = std::clamp(memory_bytes / 64, 4 * kMiB, 16 * kMiB),
+      .overrides = start.overrides};
   auto started = TRY(generator::Generator::start(options, clock, metrics));
   log::info("metrics-generator started",
             {{"span_metrics", config.span_metrics.is_on()},

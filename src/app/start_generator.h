@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/clock.h"
@@ -14,9 +15,14 @@
 
 namespace vivace {
 
-// Null: no processor is on, or nothing says where its data may lie.
-Result<std::unique_ptr<generator::Generator>> start_generator(const config::Generator& config,
-                                                              int64_t memory_bytes,
+struct GeneratorStart {
+  const config::Generator& config;
+  int64_t memory_bytes = 0;
+  std::function<config::OverridesSnapshot()> overrides = {};  // null: there never are any
+};
+
+// Null: no processor is on or can come on, or nothing says where its data may lie.
+Result<std::unique_ptr<generator::Generator>> start_generator(const GeneratorStart& start,
                                                               Storage& storage, const Clock& clock,
                                                               Metrics& metrics);
 

@@ -80,15 +80,16 @@ int64_t& TraceLimits::Recent::operator[](const Hash128& trace) {
 TraceLimits::TraceLimits(const TraceLimitOptions& options, const Clock& clock)
     : options_(options), clock_(clock), sizes_(kSizePeriodNs, kSizeTableMax) {}
 
-TraceLimits::Verdict TraceLimits::judge(const std::string& tenant, const Batch& batch) {
+TraceLimits::Verdict TraceLimits::judge(const std::string& tenant, const Batch& batch,
+                                        const TraceLimitOptions& own) {
   Verdict out;
-  if (!is_on()) return out;
+  if (!own.is_on()) return out;
   const Shares shares(batch);
   std::vector<Reason> reasons;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [trace, bytes] : shares.traces) {
-      reasons.push_back(refuse(tenant, trace, bytes));
+      reasons.push_back(refuse(tenant, {trace, bytes}, own));
     }
   }
   auto rejected = batch.rejected.begin();  // their ordinals are counted, too
@@ -104,52 +105,54 @@ TraceLimits::Verdict TraceLimits::judge(const std::string& tenant, const Batch& 
   return out;
 }
 
-TraceLimits::Reason TraceLimits::refuse(const std::string& tenant, const TraceId& trace,
-                                        int64_t bytes) {
+TraceLimits::Reason TraceLimits::refuse(const std::string& tenant, const Share& share,
+                                        const TraceLimitOptions& own) {
   const int64_t now_ns = clock_.steady_ns();
-  const Hash128 key = key_of(tenant, trace);
-  if (options_.live_traces_max > 0) {
+  const Hash128 key = key_of(tenant, share.trace);
+  if (own.live_traces_max > 0) {
     Recent& live = live_.try_emplace(tenant, options_.idle_ns, SIZE_MAX).first->second;
     live.turn(now_ns);
-    const bool is_full = live.size() >= static_cast<size_t>(options_.live_traces_max);
+    const bool is_full = live.size() >= static_cast<size_t>(own.live_traces_max);
     if (is_full && !live.contains(key)) return Reason::too_many;
     live[key] = 1;
   }
-  if (options_.trace_bytes_max > 0) {
+  if (own.trace_bytes_max > 0) {
     sizes_.turn(now_ns);
     int64_t& size = sizes_[key];
-    size += bytes;
-    if (size > options_.trace_bytes_max) {
-      log_too_large(tenant, trace, size);
+    size += share.bytes;
+    if (size > own.trace_bytes_max) {
+      log_too_large(tenant, {share.trace, size}, own.trace_bytes_max);
       return Reason::too_large;
     }
   }
   return Reason::none;
 }
 
-bool TraceLimits::is_too_large(const std::string& tenant, const TraceId& trace) const {
-  if (options_.trace_bytes_max == 0) return false;
+bool TraceLimits::is_too_large(const std::string& tenant, const TraceId& trace,
+                               const TraceLimitOptions& own) const {
+  if (own.trace_bytes_max == 0) return false;
   const std::lock_guard lock(mutex_);
-  return sizes_.find(key_of(tenant, trace)).value_or(0) > options_.trace_bytes_max;
+  return sizes_.find(key_of(tenant, trace)).value_or(0) > own.trace_bytes_max;
 }
 
-void TraceLimits::take_back(const std::string& tenant, const Batch& batch) {
-  if (options_.trace_bytes_max == 0) return;
+void TraceLimits::take_back(const std::string& tenant, const Batch& batch,
+                            const TraceLimitOptions& own) {
+  if (own.trace_bytes_max == 0) return;
   const Shares shares(batch);
   const std::lock_guard lock(mutex_);
   for (const auto& [trace, bytes] : shares.traces) sizes_[key_of(tenant, trace)] -= bytes;
 }
 
-void TraceLimits::log_too_large(const std::string& tenant, const TraceId& trace, int64_t bytes) {
+void TraceLimits::log_too_large(const std::string& tenant, const Share& share, int64_t bytes_max) {
   const int64_t now_ns = clock_.steady_ns();
   if (now_ns - logged_ns_ >= kSecondNs) {
     logged_ns_ = now_ns;
     logged_ = 0;
   }
   if (++logged_ > kLinesASecond) return;
-  log::warn("TRACE_TOO_LARGE", {{"max", options_.trace_bytes_max},
-                                {"size", bytes},
-                                {"trace", to_hex(trace.view())},
+  log::warn("TRACE_TOO_LARGE", {{"max", bytes_max},
+                                {"size", share.bytes},
+                                {"trace", to_hex(share.trace.view())},
                                 {"tenant", tenant}});
 }
 

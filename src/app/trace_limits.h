@@ -29,26 +29,37 @@ namespace vivace {
 struct TraceLimitOptions {
   int64_t trace_bytes_max = 0;  // 0: no limit, here and below
   int64_t live_traces_max = 0;
-  int64_t idle_ns = 5'000'000'000;  // after which a trace is not live
+  int64_t idle_ns = 5'000'000'000;  // after which a trace is not live; the same for all tenants
+
+  bool is_on() const { return trace_bytes_max > 0 || live_traces_max > 0; }
 };
 
 class TraceLimits {
  public:
   TraceLimits(const TraceLimitOptions& options, const Clock& clock);
 
-  bool is_on() const { return options_.trace_bytes_max > 0 || options_.live_traces_max > 0; }
-
   struct Verdict {
     std::vector<uint32_t> refused;  // ordinals of spans in the request, ascending
     uint32_t too_large = 0;         // of them
     uint32_t too_many = 0;          // likewise: of traces past the limit of live ones
   };
-  // Counts the batch, and says which of its spans are refused.
-  Verdict judge(const std::string& tenant, const Batch& batch);
+  // Counts the batch, and says which of its spans are refused. Here and below a tenant may have
+  // limits of its own.
+  Verdict judge(const std::string& tenant, const Batch& batch, const TraceLimitOptions& own);
+  Verdict judge(const std::string& tenant, const Batch& batch) {
+    return judge(tenant, batch, options_);
+  }
   // Whether spans of a trace were refused since it was too large, as far as is remembered.
-  bool is_too_large(const std::string& tenant, const TraceId& trace) const;
+  bool is_too_large(const std::string& tenant, const TraceId& trace,
+                    const TraceLimitOptions& own) const;
+  bool is_too_large(const std::string& tenant, const TraceId& trace) const {
+    return is_too_large(tenant, trace, options_);
+  }
   // The batch was not stored after all, and its sender will try again.
-  void take_back(const std::string& tenant, const Batch& batch);
+  void take_back(const std::string& tenant, const Batch& batch, const TraceLimitOptions& own);
+  void take_back(const std::string& tenant, const Batch& batch) {
+    take_back(tenant, batch, options_);
+  }
 
  private:
   // Traces of the last one to two periods, each with a number. Two tables take turns: the older one
@@ -78,8 +89,12 @@ class TraceLimits {
   };
   enum class Reason : uint8_t { none, too_large, too_many };
 
-  Reason refuse(const std::string& tenant, const TraceId& trace, int64_t bytes);
-  void log_too_large(const std::string& tenant, const TraceId& trace, int64_t bytes);
+  struct Share {
+    TraceId trace;
+    int64_t bytes = 0;
+  };
+  Reason refuse(const std::string& tenant, const Share& share, const TraceLimitOptions& own);
+  void log_too_large(const std::string& tenant, const Share& share, int64_t bytes_max);
 
   const TraceLimitOptions options_;
   const Clock& clock_;

@@ -40,7 +40,6 @@ class TraceLimitsTest : public testing::Test {
 
 TEST_F(TraceLimitsTest, AreOffUnlessTheyAreSet) {
   TraceLimits limits({}, clock_);
-  EXPECT_FALSE(limits.is_on());
   EXPECT_THAT(refused(limits, {1, 2, 3}), IsEmpty());
 }
 

@@ -67,12 +67,28 @@ class Filler {
     to_.disable_collection = settings_.boolean(over("disable_collection"));
     const std::string label = settings_.text(over("trace_id_label_name"));
     if (!label.empty()) to_.trace_id_label_name = label;
-    const std::string form = settings_.text(over("generate_native_histograms"));
-    to_.native_histograms = form == "native" || form == "both";
+    native_histograms();
     to_.remote_write_headers = settings_.map(over("remote_write_headers"));
     to_.add_org_id_header =
         settings_.boolean("metrics_generator.storage.remote_write_add_org_id_header");
     to_.flush_deadline_ns = not_negative("metrics_generator.storage.remote_write_flush_deadline");
+  }
+
+  void native_histograms() {
+    const std::string form = settings_.text(over("generate_native_histograms"));
+    to_.native_histograms = form == "native" || form == "both";
+    to_.classic_histograms = form != "native";
+    const std::string factor = over("native_histogram_bucket_factor");
+    to_.native_bucket_factor = settings_.number(factor);
+    if (!(to_.native_bucket_factor > 1)) wrong(factor, "must be greater than 1");
+    const std::string buckets = over("native_histogram_max_bucket_number");
+    to_.native_buckets_max = positive(buckets);
+    constexpr int64_t kBucketsMax = 1000;
+    if (to_.native_buckets_max > kBucketsMax) {
+      wrong(buckets,
+            fmt::format("at most {}: each histogram takes 16 bytes a bucket", kBucketsMax));
+    }
+    to_.native_min_reset_ns = not_negative(over("native_histogram_min_reset_duration"));
   }
 
   void registry() {

@@ -157,6 +157,9 @@ struct Generator {
   std::string trace_id_label_name = "traceID";
   bool classic_histograms = true;
   bool native_histograms = false;
+  double native_bucket_factor = 1.1;  // more than 1
+  int64_t native_buckets_max = 100;
+  int64_t native_min_reset_ns = 900'000'000'000;  // 0: never
   std::map<std::string, std::string> remote_write_headers;
   bool add_org_id_header = true;
   int64_t flush_deadline_ns = 60'000'000'000;

@@ -65,6 +65,7 @@ void refuse_mixed(const Settings& entry, const std::string& written, Problems& p
 // For all tenants together or not at all.
 bool holds_for_single_tenants(std::string_view path) {
   path.remove_prefix(std::min(path.size(), kDefaults.size() + 1));
+  if (path == "ingestion.retry_info_enabled") return false;
   return path.starts_with("ingestion") || path.starts_with("metrics_generator") ||
          path.starts_with("global");
 }

@@ -35,6 +35,7 @@ Value Settings::get(std::string_view path) const {
 
 bool Settings::boolean(std::string_view path) const { return value_as<bool>(get(path)); }
 int64_t Settings::integer(std::string_view path) const { return value_as<int64_t>(get(path)); }
+double Settings::number(std::string_view path) const { return value_as<double>(get(path)); }
 Texts Settings::texts(std::string_view path) const { return value_as<Texts>(get(path)); }
 Numbers Settings::numbers(std::string_view path) const { return value_as<Numbers>(get(path)); }
 TextMap Settings::map(std::string_view path) const { return value_as<TextMap>(get(path)); }

@@ -39,6 +39,7 @@ class Settings {
   // The value or the schema's default. The path must be in the schema and of that type.
   bool boolean(std::string_view path) const;
   int64_t integer(std::string_view path) const;
+  double number(std::string_view path) const;
   std::string text(std::string_view path) const;
   Texts texts(std::string_view path) const;
   Numbers numbers(std::string_view path) const;

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@
 #include "base/queue.h"
 #include "base/result.h"
 #include "config/generator.h"
+#include "config/overrides.h"
 #include "generator/relabel.h"
 #include "generator/remote_write.h"
 #include "generator/tenant.h"
@@ -38,7 +40,10 @@ struct GeneratorOptions {
   int64_t series_max_default = 100'000;
   int64_t queue_bytes_max = 16 << 20;  // of batches that wait
   int64_t edge_bytes_max = 8 << 20;
-  int64_t send_bytes_max = 16 << 20;  // of bodies that wait, for each tenant and receiver
+  int64_t send_bytes_max = 16 << 20;  // of bodies that wait, for all tenants, for each receiver
+  // Overrides of single tenants as they are now, asked for with every batch; null: there never are
+  // any.
+  std::function<config::OverridesSnapshot()> overrides = {};
 };
 
 class Generator {
@@ -62,23 +67,41 @@ class Generator {
     Reservation room;
   };
 
+  // A tenant and what is its own: how often it is collected and how its rounds look.
+  struct Entry {
+    std::unique_ptr<Tenant> tenant;
+    const config::Generator* config = nullptr;  // in options_ or overrides_
+    int64_t collect_ns = 0;                     // when it is next collected, steady
+    std::vector<RoundOptions> rounds;           // by receiver
+    std::shared_ptr<const HeaderMap> headers;   // of its requests
+  };
+
   Generator(const GeneratorOptions& options, const Clock& clock, Metrics& metrics);
   void run();
-  void take(Offer offer);
-  void collect();
-  Tenant& tenant_of(const std::string& name);
+  int64_t next_ns() const;
+  void take(const Offer& offer);
+  void tick();
+  void collect(const std::string& name, Entry& entry);
+  const config::Generator& config_of(const std::string& tenant) const;
+  Entry& entry_of(const std::string& name);
+  void configure(Entry& entry, const config::Generator& config);
+  void take_overrides();
   void skip(const Offer& offer);
 
   const GeneratorOptions options_;
   const Clock& clock_;
   Metrics& metrics_;
   std::vector<std::unique_ptr<Relabeling>> relabelings_;  // by receiver; null: none
-  std::vector<RoundOptions> rounds_;                      // by receiver
   RemoteWrite remote_write_;
   Budget waiting_;
   Queue<Offer> queue_;
-  std::map<std::string, std::unique_ptr<Tenant>> tenants_;  // the thread's
   std::thread thread_;
+
+  // The thread's.
+  SeriesBudget series_;
+  config::OverridesSnapshot overrides_;
+  std::map<std::string, Entry> tenants_;
+  int64_t tick_ns_ = 0;  // when the next tick is, steady
 };
 
 }  // namespace vivace::generator

@@ -78,7 +78,9 @@ TEST_F(GeneratorTest, SkipsAndCountsWhatFindsNoRoom) {
 
 TEST_F(GeneratorTest, RepeatsAreNotCounted) {
   Metrics metrics;
-  Tenant tenant(calls_only(), {.tenant = "t", .instance = "", .series_max_default = 100}, metrics);
+  SeriesBudget series{.series_max = 100};
+  Tenant tenant(calls_only(), {.tenant = "t", .instance = "", .series_max_default = 100}, series,
+                metrics);
   const std::vector<uint32_t> repeats{0};
   tenant.take(*Made{}.batch(), repeats, kNowNs);
   EXPECT_EQ(tenant.active_series(), 0);

@@ -152,7 +152,11 @@ class Fixture {
       : tenant_(std::make_unique<Tenant>(
             config,
             TenantOptions{.tenant = "t", .instance = "host", .series_max_default = series_max},
-            metrics_)) {}
+            series_, metrics_)) {
+    series_.series_max = series_max;
+  }
+
+  void reconfigure(const config::Generator& config) { tenant_->reconfigure(config); }
 
   Fixture& take(const Made& made) { return take(*made.batch()); }
   Fixture& take(const Batch& batch) {
@@ -186,6 +190,7 @@ class Fixture {
 
  private:
   Metrics metrics_;
+  SeriesBudget series_;
   std::unique_ptr<Tenant> tenant_;
   int64_t now_ms_ = kNowMs;
 };

@@ -102,10 +102,11 @@ class RemoteWrite::Sender {
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
-  void push(size_t receiver, const std::string& tenant, Round round) {
+  void push(size_t receiver, const std::string& tenant, std::shared_ptr<const HeaderMap> headers,
+            Round round) {
     {
       const std::lock_guard lock(mutex_);
-      inbox_.push_back({receiver, tenant, std::move(round)});
+      inbox_.push_back({receiver, tenant, std::move(headers), std::move(round)});
     }
     curl_multi_wakeup(multi_);
   }
@@ -121,6 +122,7 @@ class RemoteWrite::Sender {
   struct Arrival {
     size_t receiver;
     std::string tenant;
+    std::shared_ptr<const HeaderMap> headers;
     Round round;
   };
   struct Line {  // of a tenant to a receiver
@@ -128,6 +130,7 @@ class RemoteWrite::Sender {
         : receiver(r), tenant(std::move(t)), queue(std::move(q)) {}
     const config::RemoteWrite& receiver;
     const std::string tenant;
+    std::shared_ptr<const HeaderMap> headers;  // of the round that came last
     SendQueue queue;
   };
   struct Transfer {
@@ -180,7 +183,9 @@ class RemoteWrite::Sender {
       arrived.swap(inbox_);
     }
     for (Arrival& one : arrived) {
-      line_of(one.receiver, one.tenant).queue.push(std::move(one.round), clock_.steady_ns());
+      Line& line = line_of(one.receiver, one.tenant);
+      line.headers = std::move(one.headers);
+      line.queue.push(std::move(one.round));
     }
   }
 
@@ -198,7 +203,19 @@ class RemoteWrite::Sender {
                               .retry_on_http_429 = to.retry_on_http_429,
                               .sample_age_limit_ns = to.sample_age_limit_ns};
     const Labels labels{{"tenant", tenant}, {"remote_name", to.name}, {"url", to.url}};
-    return lines_.try_emplace(key, to, tenant, SendQueue(options, metrics_, labels)).first->second;
+    Line& line =
+        lines_.try_emplace(key, to, tenant, SendQueue(options, metrics_, labels)).first->second;
+    share_room(receiver);
+    return line;
+  }
+
+  // However many tenants there are, what waits for a receiver has one bound.
+  void share_room(size_t receiver) {
+    const auto same = [receiver](const auto& line) { return line.first.first == receiver; };
+    const int64_t lines = std::ranges::count_if(lines_, same);
+    for (auto& [name, line] : lines_) {
+      if (name.first == receiver) line.queue.set_bytes_max(options_.bytes_max / lines);
+    }
   }
 
   void start_what_may_start() {
@@ -263,7 +280,7 @@ class RemoteWrite::Sender {
   void add_headers(Transfer& transfer, const SendQueue::Request& request) {
     const Line& line = *transfer.line;
     std::map<std::string, std::string> headers = line.receiver.headers;
-    for (const auto& [name, value] : options_.tenant_headers) {
+    for (const auto& [name, value] : *line.headers) {
       std::erase_if(headers, [&](const auto& h) { return same_name(h.first, name); });
       headers[name] = value;
     }
@@ -336,8 +353,9 @@ RemoteWrite::RemoteWrite(const std::vector<config::RemoteWrite>& receivers,
 
 RemoteWrite::~RemoteWrite() = default;
 
-void RemoteWrite::push(size_t receiver, const std::string& tenant, Round round) {
-  sender_->push(receiver, tenant, std::move(round));
+void RemoteWrite::push(size_t receiver, const std::string& tenant,
+                       std::shared_ptr<const HeaderMap> headers, Round round) {
+  sender_->push(receiver, tenant, std::move(headers), std::move(round));
 }
 
 void RemoteWrite::stop() { sender_->stop(); }

@@ -19,12 +19,13 @@
 
 namespace vivace::generator {
 
+using HeaderMap = std::map<std::string, std::string>;
+
 struct RemoteWriteOptions {
   std::string user_agent;        // "Vivace/1.2.3"
-  int64_t bytes_max = 16 << 20;  // of a queue
+  int64_t bytes_max = 16 << 20;  // of all queues to one receiver; each has an equal share
   int64_t flush_deadline_ns = 5'000'000'000;
   bool add_org_id_header = true;
-  std::map<std::string, std::string> tenant_headers;  // win over the receiver's
 };
 
 class RemoteWrite {
@@ -33,8 +34,9 @@ class RemoteWrite {
               const Clock& clock, Metrics& metrics);
   ~RemoteWrite();  // stops
 
-  // For the receiver of this ordinal.
-  void push(size_t receiver, const std::string& tenant, Round round);
+  // For the receiver of this ordinal. `headers` are the tenant's; they win over the receiver's.
+  void push(size_t receiver, const std::string& tenant, std::shared_ptr<const HeaderMap> headers,
+            Round round);
   // Sends what waits, until the deadline at most, then ends the thread. Idempotent.
   void stop();
 

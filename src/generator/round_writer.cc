@@ -1,6 +1,6 @@
 // WriteRequest { 1: TimeSeries { 1: Label, 2: Sample, 3: Exemplar } }; Sample { 1: value, 2: ms };
-// Exemplar { 1: Label, 2: value, 3: ms }. Sizes are known before anything is written, labels are
-// copied as they are kept.
+// Exemplar { 1: Label, 2: value, 3: ms }; a native histogram is field 4 in place of 2. Sizes are
+// known before anything is written, labels are copied as they are kept.
 #include "generator/round_writer.h"
 
 #include <algorithm>
@@ -45,16 +45,29 @@ void RoundWriter::add(const Point& point) {
     to.name = {};
     to.bound = {};
   }
-  if (point.begins_at_zero && zero_ms_ > point.known_until_ms) {
-    to.exemplar = nullptr;
-    append_series(zeros_.raw, *labels, to, zero_);
-    if (++zeros_.samples >= options_.samples_max) close(zeros_, round_.zeros, zero_ms_);
-  }
+  if (point.begins_at_zero && zero_ms_ > point.known_until_ms) add_zero(*labels, to);
   to.exemplar = options_.exemplars ? point.exemplar : nullptr;
-  write_sample(sample_, point.value, time_ms_);
+  if (point.native != nullptr) {
+    point.native->encode(sample_, time_ms_);
+    ++values_.histograms;
+  } else {
+    write_sample(sample_, point.value, time_ms_);
+  }
   append_series(values_.raw, *labels, to, sample_);
   if (to.exemplar != nullptr) ++values_.exemplars;
   if (++values_.samples >= options_.samples_max) close(values_, round_.values, time_ms_);
+}
+
+void RoundWriter::add_zero(const SeriesLabels& labels, Point point) {
+  point.exemplar = nullptr;
+  if (point.native != nullptr) {
+    point.native->encode_empty(sample_, zero_ms_);
+    append_series(zeros_.raw, labels, point, sample_);
+    ++zeros_.histograms;
+  } else {
+    append_series(zeros_.raw, labels, point, zero_);
+  }
+  if (++zeros_.samples >= options_.samples_max) close(zeros_, round_.zeros, zero_ms_);
 }
 
 void RoundWriter::append_series(std::string& out, const SeriesLabels& labels, const Point& point,
@@ -95,11 +108,13 @@ bool RoundWriter::relabel(const Point& point) {
 void RoundWriter::close(Open& open, std::vector<WriteBody>& to, int64_t time_ms) {
   to.push_back({.packed = pack_snappy_block(open.raw),
                 .samples = open.samples,
+                .histograms = open.histograms,
                 .exemplars = open.exemplars,
                 .time_ms = time_ms,
                 .is_zeros = &open == &zeros_});
   open.raw.clear();
   open.samples = 0;
+  open.histograms = 0;
   open.exemplars = 0;
 }
 
@@ -125,6 +140,7 @@ std::pair<WriteBody, WriteBody> split_body(const WriteBody& body) {
     ProtoReader fields(one);
     while (fields.next()) {
       if (fields.key() == proto_key(3, Wire::bytes)) ++to.exemplars;
+      if (fields.key() == proto_key(4, Wire::bytes)) ++to.histograms;
       fields.skip();
     }
   }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "generator/label_set.h"
+#include "generator/native_histogram.h"
 #include "generator/relabel.h"
 #include "model/ids.h"
 
@@ -32,6 +33,7 @@ struct Point {
   std::string_view name = {};   // label field of __name__
   std::string_view bound = {};  // of le, or empty
   double value = 0;
+  const NativeHistogram* native = nullptr;  // takes the place of `value`
   const Exemplar* exemplar = nullptr;
   bool begins_at_zero = false;
   int64_t known_until_ms = 0;  // the receiver has samples of this series up to here
@@ -39,7 +41,8 @@ struct Point {
 
 struct WriteBody {
   std::string packed;
-  uint32_t samples = 0;
+  uint32_t samples = 0;     // and histograms: a series has one of either
+  uint32_t histograms = 0;  // of them
   uint32_t exemplars = 0;
   int64_t time_ms = 0;
   bool is_zeros = false;
@@ -70,10 +73,12 @@ class RoundWriter {
   struct Open {
     std::string raw;
     uint32_t samples = 0;
+    uint32_t histograms = 0;
     uint32_t exemplars = 0;
   };
   void append_series(std::string& out, const SeriesLabels& labels, const Point& point,
                      std::string_view sample);
+  void add_zero(const SeriesLabels& labels, Point point);
   bool relabel(const Point& point);
   void close(Open& open, std::vector<WriteBody>& to, int64_t time_ms);
 

@@ -23,10 +23,14 @@ SendMetrics::SendMetrics(Metrics& metrics, const Labels& labels)
                                       "Samples that were sent again.", labels)),
       samples_dropped(metrics.counter("prometheus_remote_storage_samples_dropped_total",
                                       "Samples that were not sent: too old, or no room.", labels)),
+      histograms(metrics.counter("prometheus_remote_storage_histograms_total",
+                                 "Native histograms that were sent.", labels)),
       exemplars(metrics.counter("prometheus_remote_storage_exemplars_total",
                                 "Exemplars that were sent.", labels)),
       exemplars_failed(metrics.counter("prometheus_remote_storage_exemplars_failed_total",
                                        "Exemplars that the receiver refused.", labels)),
+      exemplars_retried(metrics.counter("prometheus_remote_storage_exemplars_retried_total",
+                                        "Exemplars that were sent again.", labels)),
       bytes(metrics.counter("prometheus_remote_storage_bytes_total",
                             "Bytes of bodies that were sent, compressed.", labels)),
       pending(metrics.gauge("prometheus_remote_storage_samples_pending",
@@ -58,7 +62,13 @@ SendQueue::SendQueue(const SendOptions& options, Metrics& metrics, const Labels&
   metrics_.is_up.Set(1);
 }
 
-void SendQueue::push(Round round, int64_t /*now_ns*/) {
+void SendQueue::set_bytes_max(int64_t bytes_max) {
+  options_.bytes_max = bytes_max;
+  make_room();
+  update();
+}
+
+void SendQueue::push(Round round) {
   if (!round.values.empty()) {
     metrics_.highest_s.Set(static_cast<double>(round.values.front().time_ms) / 1e3);
   }
@@ -144,7 +154,8 @@ void SendQueue::answered(uint64_t id, const SendAnswer& answer, int64_t now_ns) 
   metrics_.batch_seconds.Observe(answer.seconds);
   if (answer.status / 100 == 2) {
     samples_ -= body.samples;
-    metrics_.samples.Increment(body.samples);
+    metrics_.samples.Increment(body.samples - body.histograms);
+    metrics_.histograms.Increment(body.histograms);
     metrics_.exemplars.Increment(body.exemplars);
     metrics_.bytes.Increment(static_cast<double>(body.packed.size()));
     if (!body.is_zeros) {
@@ -168,6 +179,7 @@ void SendQueue::retry(WriteBody body, const SendAnswer& answer, int64_t now_ns) 
   tell(false, answer);
   ++body.attempts;
   metrics_.samples_retried.Increment(body.samples);
+  metrics_.exemplars_retried.Increment(body.exemplars);
   backoff_ns_ = std::clamp(backoff_ns_ * 2, options_.min_backoff_ns, options_.max_backoff_ns);
   pause_until_ns_ = std::max(
       pause_until_ns_, now_ns + (answer.retry_after_ns > 0 ? answer.retry_after_ns : backoff_ns_));

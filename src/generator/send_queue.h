@@ -44,8 +44,10 @@ struct SendMetrics {
   Counter& samples_failed;
   Counter& samples_retried;
   Counter& samples_dropped;  // for want of room or by age
+  Counter& histograms;
   Counter& exemplars;
   Counter& exemplars_failed;
+  Counter& exemplars_retried;
   Counter& bytes;
   Gauge& pending;
   Gauge& pending_bytes;
@@ -70,7 +72,9 @@ class SendQueue {
  public:
   SendQueue(const SendOptions& options, Metrics& metrics, const Labels& labels);
 
-  void push(Round round, int64_t now_ns);
+  void push(Round round);
+  // From now on; the oldest rounds go if more waits.
+  void set_bytes_max(int64_t bytes_max);
 
   struct Request {
     uint64_t id = 0;
@@ -102,7 +106,7 @@ class SendQueue {
   void update();
   int64_t shards() const;
 
-  const SendOptions options_;
+  SendOptions options_;
   SendMetrics metrics_;
   std::deque<Stage> stages_;                 // the first is being sent
   std::map<uint64_t, WriteBody> in_flight_;  // of the first stage

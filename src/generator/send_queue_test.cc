@@ -61,7 +61,7 @@ class SendQueueTest : public testing::Test {
 
 TEST_F(SendQueueTest, StagesDoNotOvertake) {
   SendQueue& queue = open({.min_shards = 4});
-  queue.push(round(kNowMs, 2, 1, true), now_ns_);
+  queue.push(round(kNowMs, 2, 1, true));
   const auto a = next();
   const auto b = next();
   ASSERT_TRUE(a && b);
@@ -84,7 +84,7 @@ TEST_F(SendQueueTest, StagesDoNotOvertake) {
 
 TEST_F(SendQueueTest, TriesAgainWithPausesThatDouble) {
   SendQueue& queue = open({.min_backoff_ns = kSecond, .max_backoff_ns = 5 * kSecond});
-  queue.push(round(kNowMs, 1, 3), now_ns_);
+  queue.push(round(kNowMs, 1, 3));
   for (const int64_t pause_s : {1, 2, 4, 5, 5}) {
     const auto request = next();
     ASSERT_TRUE(request);
@@ -110,7 +110,7 @@ TEST_F(SendQueueTest, TriesAgainWithPausesThatDouble) {
 TEST_F(SendQueueTest, TooManyRequestsIsRetriedUnlessToldOtherwise) {
   for (const bool retries : {true, false}) {
     SendQueue& queue = open({.retry_on_http_429 = retries});
-    queue.push(round(kNowMs, 1, 2), now_ns_);
+    queue.push(round(kNowMs, 1, 2));
     answer(next()->id, 429);
     EXPECT_EQ(queue.is_empty(), !retries);
   }
@@ -119,7 +119,7 @@ TEST_F(SendQueueTest, TooManyRequestsIsRetriedUnlessToldOtherwise) {
 
 TEST_F(SendQueueTest, ABadSeriesCostsNoOther) {
   SendQueue& queue = open();
-  queue.push(round(kNowMs, 1, 2000), now_ns_);
+  queue.push(round(kNowMs, 1, 2000));
   std::mt19937 random(3);
   const std::string bad = fmt::format("x{{n=\"0.{}\"}}", random() % 2000);
   std::map<std::string, int> arrived;
@@ -144,7 +144,7 @@ TEST_F(SendQueueTest, ABadSeriesCostsNoOther) {
 
 TEST_F(SendQueueTest, WhenAllIsBadTheSplittingEnds) {
   SendQueue& queue = open();
-  queue.push(round(kNowMs, 1, 2000), now_ns_);
+  queue.push(round(kNowMs, 1, 2000));
   int requests = 0;
   while (const auto request = next()) {
     ++requests;
@@ -157,7 +157,7 @@ TEST_F(SendQueueTest, WhenAllIsBadTheSplittingEnds) {
 
 TEST_F(SendQueueTest, OtherRefusalsAreNotSplit) {
   SendQueue& queue = open();
-  queue.push(round(kNowMs, 1, 2000), now_ns_);
+  queue.push(round(kNowMs, 1, 2000));
   answer(next()->id, 401);
   EXPECT_TRUE(queue.is_empty());
   EXPECT_EQ(metric("samples_failed_total"), 2000);
@@ -165,7 +165,7 @@ TEST_F(SendQueueTest, OtherRefusalsAreNotSplit) {
 
 TEST_F(SendQueueTest, RefusedZerosAreNoFailure) {
   SendQueue& queue = open();
-  queue.push(round(kNowMs, 1, 1, true), now_ns_);
+  queue.push(round(kNowMs, 1, 1, true));
   answer(next()->id, 400);
   answer(next()->id, 200);
   EXPECT_TRUE(queue.is_empty());
@@ -176,7 +176,7 @@ TEST_F(SendQueueTest, RefusedZerosAreNoFailure) {
 TEST_F(SendQueueTest, MemoryIsBoundedAndTheNewestStay) {
   SendQueue& queue = open({.bytes_max = 20'000, .min_backoff_ns = kSecond});
   for (int i = 0; i < 500; ++i) {
-    queue.push(round(kNowMs + i * 15'000, 1, 50), now_ns_);
+    queue.push(round(kNowMs + i * 15'000, 1, 50));
     if (const auto request = next()) answer(request->id, 0);
     now_ns_ += 15 * kSecond;
     ASSERT_LE(metric("samples_pending"), 20'000);
@@ -197,8 +197,8 @@ TEST_F(SendQueueTest, MemoryIsBoundedAndTheNewestStay) {
 
 TEST_F(SendQueueTest, OldSamplesAreNotSentWhenAskedSo) {
   SendQueue& queue = open({.sample_age_limit_ns = 60 * kSecond});
-  queue.push(round(kNowMs - 61'000, 1, 5), now_ns_);
-  queue.push(round(kNowMs - 59'000, 1, 5), now_ns_);
+  queue.push(round(kNowMs - 61'000, 1, 5));
+  queue.push(round(kNowMs - 59'000, 1, 5));
   const auto request = next();
   ASSERT_TRUE(request);
   EXPECT_EQ(request->body->time_ms, kNowMs - 59'000);
@@ -207,10 +207,10 @@ TEST_F(SendQueueTest, OldSamplesAreNotSentWhenAskedSo) {
 
 TEST_F(SendQueueTest, AQueueThatIsBehindSendsMoreAtOnce) {
   SendQueue& queue = open({.max_shards = 8});
-  queue.push(round(kNowMs, 20, 1), now_ns_);
+  queue.push(round(kNowMs, 20, 1));
   EXPECT_TRUE(next());
   EXPECT_FALSE(next()) << "one at a time";
-  for (int i = 1; i < 20; ++i) queue.push(round(kNowMs + i * 15'000, 20, 1), now_ns_);
+  for (int i = 1; i < 20; ++i) queue.push(round(kNowMs + i * 15'000, 20, 1));
   int at_once = 1;
   while (next()) ++at_once;
   EXPECT_EQ(at_once, 8);

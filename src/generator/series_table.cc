@@ -14,7 +14,7 @@ constexpr int64_t kDepartedMs = 2 * 60'000 + 1000;  // no first zero is older
 }  // namespace
 
 SeriesTable::SeriesTable(const TableSpec& spec, Registry& registry)
-    : registry_(registry), bounds_(spec.bounds) {
+    : registry_(registry), form_(registry.options.form), bounds_(spec.bounds) {
   for (const double bound : bounds_) {
     bound_labels_.push_back(label_field("le", bound_text(bound)));
   }
@@ -26,14 +26,20 @@ SeriesTable::SeriesTable(const TableSpec& spec, Registry& registry)
     to.first_slot = static_cast<uint32_t>(slots_stride_);
     const bool is_histogram = metric.kind == MetricSpec::Kind::histogram;
     const size_t buckets = bounds_.size() + 1;
+    // A native histogram takes about as much memory as one with bounds.
+    const size_t forms = (form_.is_classic ? 1U : 0U) + (form_.native ? 1U : 0U);
+    const size_t series = is_histogram ? (buckets + 2) * forms : 1;
     stride_ += is_histogram ? buckets + 1 : 1;
-    slots_stride_ += is_histogram ? buckets : 0;
-    to.series = static_cast<int64_t>(is_histogram ? (buckets + 2) * metric.names.size()
-                                                  : metric.names.size());
+    slots_stride_ += is_histogram ? buckets + (form_.native ? 1 : 0) : 0;
+    to.series = static_cast<int64_t>(series * metric.names.size());
+    if (is_histogram && form_.native) {
+      to.native = static_cast<uint32_t>(natives_.size());
+      natives_.emplace_back();
+    }
     for (const std::string& name : metric.names) {
       seed_ = hash64(name, seed_);
       if (is_histogram) {
-        for (const char* suffix : {"_count", "_sum", "_bucket"}) {
+        for (const char* suffix : {"_count", "_sum", "_bucket", ""}) {
           to.labels.push_back(label_field("__name__", name + suffix));
         }
       } else {
@@ -74,7 +80,7 @@ SeriesTable::Row SeriesTable::enter_labels(SeriesLabels labels, bool past_limit)
   const Hash128 identity = hash128(labels.bytes, seed_);
   const auto found = rows_by_labels_.find(identity);
   if (found != rows_by_labels_.end()) return found->second;
-  if (!past_limit && registry_.active_series + row_series_ > registry_.options.series_max) {
+  if (!past_limit && !registry_.has_room(row_series_)) {
     ++registry_.limited;
     return overflow_row();
   }
@@ -91,7 +97,7 @@ SeriesTable::Row SeriesTable::enter_labels(SeriesLabels labels, bool past_limit)
     state.departed_ms = before->second;
     registry_.departed.erase(before);
   }
-  registry_.active_series += row_series_;
+  registry_.count(row_series_);
   registry_.added += static_cast<uint64_t>(row_series_);
   rows_by_labels_.emplace(identity, row);
   return row;
@@ -117,6 +123,7 @@ SeriesTable::Row SeriesTable::new_row() {
       values_.push_back(std::make_unique<double[]>(kChunkRows * stride_));
       slots_.push_back(std::make_unique<uint32_t[]>(kChunkRows * slots_stride_));
     }
+    for (auto& of_rows : natives_) of_rows.emplace_back();
   }
   rows_[row] = RowState();
   std::fill_n(values_of(row), stride_, 0.0);
@@ -127,13 +134,14 @@ void SeriesTable::remove(Row row) {
   RowState& state = rows_[row];
   for (size_t i = 0; i < metrics_.size(); ++i) {
     if ((state.present >> i & 1) == 0) continue;
-    registry_.active_series -= metrics_[i].series;
+    registry_.count(-metrics_[i].series);
     registry_.removed += static_cast<uint64_t>(metrics_[i].series);
   }
   const int64_t sent_ms = std::max(state.sent_ms, state.departed_ms);
   if (sent_ms > 0) registry_.departed.insert_or_assign(state.identity, sent_ms);
   rows_by_labels_.erase(state.identity);
   state = RowState();
+  for (auto& of_rows : natives_) of_rows[row] = NativeHistogram();
   if (row == overflow_) overflow_ = kUnknown;
   free_.push_back(row);
 }
@@ -174,7 +182,8 @@ void SeriesTable::collect_row(Row row, std::span<RoundWriter* const> writers) {
     const bool is_first = (state.sent >> i & 1) == 0;
     point.begins_at_zero = is_first && metric.spec.kind != MetricSpec::Kind::gauge;
     if (metric.spec.kind == MetricSpec::Kind::histogram) {
-      collect_histogram(row, metric, point, writers);
+      if (form_.is_classic) collect_classic(row, metric, point, writers);
+      if (form_.native) collect_native(row, metric, point, writers);
     } else {
       point.value = values_of(row)[metric.offset];
       for (const std::string& name : metric.labels) {
@@ -188,15 +197,37 @@ void SeriesTable::collect_row(Row row, std::span<RoundWriter* const> writers) {
   state.sent_ms = writers.front()->time_ms();
 }
 
-void SeriesTable::collect_histogram(Row row, const Metric& metric, Point point,
-                                    std::span<RoundWriter* const> writers) {
+void SeriesTable::observe_native(Row row, const Metric& metric, const Observation& observation) {
+  const auto now_ms = static_cast<int64_t>(*values_of(row));  // it was touched
+  natives_[metric.native][row].observe(observation.value, observation.weight, now_ms,
+                                       *form_.native);
+  if (registry_.options.exemplars) {
+    note_exemplar(slots_of(row)[metric.first_slot + bound_labels_.size()], observation.value,
+                  observation.trace);
+  }
+}
+
+void SeriesTable::collect_native(Row row, const Metric& metric, Point point,
+                                 std::span<RoundWriter* const> writers) {
+  const uint32_t slot =
+      registry_.options.exemplars ? slots_of(row)[metric.first_slot + bound_labels_.size()] : 0;
+  point.exemplar = slot == 0 ? nullptr : &exemplars_[slot - 1];
+  point.native = &natives_[metric.native][row];
+  for (size_t i = 0; i < metric.labels.size(); i += 4) {
+    point.name = metric.labels[i + 3];
+    for (RoundWriter* writer : writers) writer->add(point);
+  }
+}
+
+void SeriesTable::collect_classic(Row row, const Metric& metric, Point point,
+                                  std::span<RoundWriter* const> writers) {
   const double* const values = values_of(row) + metric.offset;
   const auto write = [&](const std::string& name, double value) {
     point.name = name;
     point.value = value;
     for (RoundWriter* writer : writers) writer->add(point);
   };
-  for (size_t i = 0; i < metric.labels.size(); i += 3) {
+  for (size_t i = 0; i < metric.labels.size(); i += 4) {
     double count = 0;
     for (size_t bucket = 0; bucket < bound_labels_.size(); ++bucket) {
       count += values[bucket];
@@ -220,6 +251,9 @@ int64_t SeriesTable::bytes() const {
                values_.size() * kChunkRows * (stride_ * 8 + slots_stride_ * 4) +
                rows_by_key_.bucket_count() * 18 + rows_by_labels_.bucket_count() * 26;
   for (const RowState& row : rows_) out += row.labels.bytes.capacity() + 16;
+  for (const auto& of_rows : natives_) {
+    for (const NativeHistogram& one : of_rows) out += sizeof(one) + one.bytes();
+  }
   return static_cast<int64_t>(out);
 }
 

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,26 +24,56 @@
 
 #include "base/hash.h"
 #include "generator/label_set.h"
+#include "generator/native_histogram.h"
 #include "generator/round_writer.h"
 #include "model/ids.h"
 
 namespace vivace::generator {
 
+// How histograms are sent: with bounds, as native ones, or both.
+struct HistogramForm {
+  bool is_classic = true;
+  std::optional<NativeOptions> native = {};
+  bool operator==(const HistogramForm&) const = default;
+};
+
 struct RegistryOptions {
   std::vector<Label> labels;  // of every series; they win over labels of the same name
   LabelLimits limits;
   int64_t series_max = 0;
+  bool is_series_max_shared = false;  // with all tenants that have no limit of their own
   int64_t stale_ms = 900'000;
-  bool exemplars = false;  // whether anybody wants them
+  bool exemplars = false;   // whether anybody wants them
+  HistogramForm form = {};  // of tables that are made from now on
+};
+
+// Series of all tenants that have no limit of their own.
+struct SeriesBudget {
+  int64_t series_max = 0;
+  int64_t used = 0;
 };
 
 // What the tables of one tenant share.
 struct Registry {
+  explicit Registry(SeriesBudget& budget) : all(budget) {}
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
   struct KeyHash {
     using is_avalanching = void;
     size_t operator()(const Hash128& key) const { return key.low; }
   };
 
+  bool has_room(int64_t series) const {
+    return active_series + series <= options.series_max &&
+           (!options.is_series_max_shared || all.used + series <= all.series_max);
+  }
+  void count(int64_t series) {
+    active_series += series;
+    all.used += series;
+  }
+
+  SeriesBudget& all;
   RegistryOptions options;
   int64_t active_series = 0;
   uint64_t added = 0;    // series
@@ -105,6 +136,8 @@ class SeriesTable {
     for (const double bound : bounds_) bucket += seconds > bound ? 1 : 0;
     values[bucket] += weight;
     values[bounds_.size() + 1] += seconds * weight;
+    if (form_.native) [[unlikely]]
+      observe_native(row, m, {.value = seconds, .weight = weight, .trace = trace});
     if (registry_.options.exemplars) {
       note_exemplar(slots_of(row)[m.first_slot + bucket], seconds, trace);
     }
@@ -123,8 +156,15 @@ class SeriesTable {
     MetricSpec spec;
     uint32_t offset = 0;      // of its first value in a row
     uint32_t first_slot = 0;  // of its exemplars
+    uint32_t native = 0;      // place of a histogram in natives_
     int64_t series = 1;
-    std::vector<std::string> labels;  // __name__; of a histogram three a name: count, sum, bucket
+    // __name__; of a histogram four a name: count, sum, bucket, and without an ending
+    std::vector<std::string> labels;
+  };
+  struct Observation {
+    double value;
+    double weight;
+    const TraceId& trace;
   };
   struct RowState {
     SeriesLabels labels;
@@ -156,7 +196,7 @@ class SeriesTable {
     RowState& state = rows_[row];
     if ((state.present >> metric & 1) != 0) return;
     state.present |= 1U << metric;
-    registry_.active_series += metrics_[metric].series;
+    registry_.count(metrics_[metric].series);
     registry_.added += static_cast<uint64_t>(metrics_[metric].series);
   }
 
@@ -166,10 +206,14 @@ class SeriesTable {
   void remove(Row row);
   void remember(uint64_t key, Row row);
   void collect_row(Row row, std::span<RoundWriter* const> writers);
-  void collect_histogram(Row row, const Metric& metric, Point point,
-                         std::span<RoundWriter* const> writers);
+  void observe_native(Row row, const Metric& metric, const Observation& observation);
+  void collect_classic(Row row, const Metric& metric, Point point,
+                       std::span<RoundWriter* const> writers);
+  void collect_native(Row row, const Metric& metric, Point point,
+                      std::span<RoundWriter* const> writers);
 
   Registry& registry_;
+  const HistogramForm form_;
   std::vector<Metric> metrics_;
   std::vector<double> bounds_;
   std::vector<std::string> bound_labels_;  // le, with +Inf
@@ -181,7 +225,8 @@ class SeriesTable {
   std::vector<RowState> rows_;
   std::vector<Row> free_;
   std::vector<std::unique_ptr<double[]>> values_;
-  std::vector<std::unique_ptr<uint32_t[]>> slots_;  // 1 + index into exemplars_; 0: none
+  std::vector<std::unique_ptr<uint32_t[]>> slots_;     // 1 + index into exemplars_; 0: none
+  std::vector<std::vector<NativeHistogram>> natives_;  // by histogram, then by row
   std::vector<Exemplar> exemplars_;
   std::vector<uint32_t*> exemplar_slots_;
   Row overflow_ = kUnknown;

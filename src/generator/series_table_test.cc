@@ -43,7 +43,8 @@ TEST(SeriesTable, HistogramsCountAsWhatTheySend) {
 }
 
 TEST(SeriesTable, MemoryIsBoundedWhenEverySpanIsNew) {
-  Registry registry;
+  SeriesBudget budget;
+  Registry registry(budget);
   registry.options.series_max = 100;
   SeriesTable table({.metrics = {{.names = {"calls"}}}, .bounds = {}}, registry);
   LabelSet labels;

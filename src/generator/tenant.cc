@@ -32,6 +32,8 @@ void prefetch_attributes(const Batch& batch, size_t span) {
 
 RegistryOptions registry_options(const config::Generator& config, const TenantOptions& options) {
   RegistryOptions out;
+  // An explicit limit is the tenant's own; the default is one for all of them together.
+  out.is_series_max_shared = !config.max_active_series.has_value();
   if (config.instance_label) out.labels.emplace_back("__metrics_gen_instance", options.instance);
   for (const auto& [name, value] : config.external_labels) out.labels.emplace_back(name, value);
   if (!config.inject_tenant_id_as.empty()) {
@@ -42,6 +44,12 @@ RegistryOptions registry_options(const config::Generator& config, const TenantOp
   out.series_max = config.max_active_series.value_or(options.series_max_default);
   if (out.series_max == 0) out.series_max = std::numeric_limits<int64_t>::max();
   out.stale_ms = config.stale_duration_ns / 1'000'000;
+  out.form.is_classic = config.classic_histograms;
+  if (config.native_histograms) {
+    out.form.native = {.schema = schema_of(config.native_bucket_factor),
+                       .buckets_max = static_cast<uint32_t>(config.native_buckets_max),
+                       .min_reset_ms = config.native_min_reset_ns / 1'000'000};
+  }
   out.exemplars =
       std::ranges::any_of(config.remote_write, [](const auto& r) { return r.send_exemplars; });
   return out;
@@ -83,28 +91,60 @@ Tenant::Counters::Counters(const std::string& tenant, Metrics& metrics)
       waiting_sides(metrics.gauge("vivace_generator_waiting_edges",
                                   "Edges that wait for their other side.", {{"tenant", tenant}})) {}
 
-Tenant::Tenant(const config::Generator& config, const TenantOptions& options, Metrics& metrics)
-    : config_(config), counters_(options.tenant, metrics) {
-  registry_.options = registry_options(config, options);
+Tenant::Tenant(const config::Generator& config, const TenantOptions& options, SeriesBudget& series,
+               Metrics& metrics)
+    : options_(options), metrics_(metrics), counters_(options.tenant, metrics), registry_(series) {
+  apply(config);
+}
+
+void Tenant::reconfigure(const config::Generator& config) {
+  apply(config);
+  log::info("metrics-generator: settings of a tenant changed",
+            {{"tenant", options_.tenant},
+             {"span_metrics", config_.span_metrics.is_on()},
+             {"service_graphs", config_.service_graphs.is_on},
+             {"host_info", config_.host_info.is_on}});
+}
+
+void Tenant::apply(const config::Generator& next) {
+  RegistryOptions options = registry_options(next, options_);
+  const bool is_other_form = options.form != registry_.options.form;
+  const auto changes = [&](const auto& own, const auto& old) {
+    return is_other_form || own != old;
+  };
+  if (span_metrics_ && changes(next.span_metrics, config_.span_metrics)) span_metrics_.reset();
+  if (service_graphs_ && changes(next.service_graphs, config_.service_graphs)) {
+    service_graphs_.reset();
+  }
+  if (host_info_ && changes(next.host_info, config_.host_info)) host_info_.reset();
+  config_ = next;
+  registry_.options = std::move(options);
   counters_.active_max.Set(static_cast<double>(registry_.options.series_max));
-  if (config.span_metrics.is_on()) {
-    span_metrics_.emplace(config.span_metrics, lookup_, registry_);
+  if (config_.span_metrics.is_on() && !span_metrics_) {
+    span_metrics_.emplace(config_.span_metrics, lookup_, registry_);
   }
-  if (config.service_graphs.is_on) {
-    service_graphs_.emplace(config.service_graphs, lookup_, registry_, options.edge_bytes_max);
+  if (config_.service_graphs.is_on && !service_graphs_) {
+    service_graphs_.emplace(config_.service_graphs, lookup_, registry_, options_.edge_bytes_max);
   }
-  if (config.host_info.is_on) host_info_.emplace(config.host_info, lookup_, registry_);
-  for (const auto& [name, is_on] : {std::pair{"span-metrics", config.span_metrics.is_on()},
-                                    std::pair{"service-graphs", config.service_graphs.is_on},
-                                    std::pair{"host-info", config.host_info.is_on}}) {
-    metrics
+  if (config_.host_info.is_on && !host_info_) {
+    host_info_.emplace(config_.host_info, lookup_, registry_);
+  }
+  show_processors();
+}
+
+void Tenant::show_processors() {
+  for (const auto& [name, is_on] : {std::pair{"span-metrics", config_.span_metrics.is_on()},
+                                    std::pair{"service-graphs", config_.service_graphs.is_on},
+                                    std::pair{"host-info", config_.host_info.is_on}}) {
+    metrics_
         .gauge("tempo_metrics_generator_active_processors", "Whether a processor runs.",
-               {{"tenant", options.tenant}, {"processor", name}})
+               {{"tenant", options_.tenant}, {"processor", name}})
         .Set(is_on ? 1 : 0);
   }
 }
 
 void Tenant::take(const Batch& batch, std::span<const uint32_t> skip, int64_t received_ns) {
+  if (!config_.has_processors()) return;
   counters_.spans.Increment(static_cast<double>(batch.spans.size()));
   counters_.bytes.Increment(static_cast<double>(batch.body.size()));
   lookup_.begin(batch);

@@ -31,7 +31,13 @@ struct TenantOptions {
 
 class Tenant {
  public:
-  Tenant(const config::Generator& config, const TenantOptions& options, Metrics& metrics);
+  // `series` is shared with other tenants and outlives this.
+  Tenant(const config::Generator& config, const TenantOptions& options, SeriesBudget& series,
+         Metrics& metrics);
+
+  // Other settings from now on: processors come and go; one whose settings are other than before
+  // begins anew, the others go on.
+  void reconfigure(const config::Generator& config);
 
   // `skip` are ordinals of spans that were stored before, ascending.
   void take(const Batch& batch, std::span<const uint32_t> skip, int64_t received_ns);
@@ -64,9 +70,13 @@ class Tenant {
   };
 
   void count(SpanMetrics::Taken taken);
+  void apply(const config::Generator& next);
   void show();
+  void show_processors();
 
-  const config::Generator config_;
+  const TenantOptions options_;
+  Metrics& metrics_;
+  config::Generator config_;
   Counters counters_;
   AttributeLookup lookup_;
   Registry registry_;

@@ -1,56 +1,11 @@
 // Remote write when the receiver does not behave: down for a while, slow, refusing, hanging; and what
 // restarts do to a real Prometheus.
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { newSpanId } from './data.mjs';
-import { configFor, made, push, startFor } from './generator.mjs';
-import { Vivace, freePort, pause } from './harness.mjs';
+import { Receiver, configFor, made, push, startFor, status, sumOf, until } from './generator.mjs';
+import { Vivace, pause } from './harness.mjs';
 import { Prometheus } from './prometheus.mjs';
-
-const kWaitMs = 20_000;
-
-async function until(what, condition) {
-  for (const deadline = Date.now() + kWaitMs; ; await pause(50)) {
-    const value = await condition();
-    if (value) return value;
-    assert.ok(Date.now() < deadline, what);
-  }
-}
-
-const sumOf = (metrics, start) =>
-  Object.entries(metrics)
-    .filter(([name]) => name.startsWith(start))
-    .reduce((sum, [, value]) => sum + value, 0);
-
-// A receiver that answers as it is told; it keeps the requests' heads.
-class Receiver {
-  static async start(answer) {
-    const receiver = new Receiver();
-    receiver.port = await freePort();
-    receiver.requests = [];
-    receiver.answer = answer;
-    receiver.server = http.createServer((request, response) => {
-      const parts = [];
-      request.on('data', (part) => parts.push(part));
-      request.on('end', () => {
-        const one = { headers: request.headers, url: request.url, body: Buffer.concat(parts) };
-        receiver.requests.push(one);
-        receiver.answer(response, one, receiver.requests.length);
-      });
-    });
-    await new Promise((resolve) => receiver.server.listen(receiver.port, '127.0.0.1', resolve));
-    return receiver;
-  }
-  get url() {
-    return `http://127.0.0.1:${this.port}/write`;
-  }
-  close() {
-    this.server.closeAllConnections();
-    return new Promise((resolve) => this.server.close(resolve));
-  }
-}
-const status = (code, headers) => (response) => response.writeHead(code, headers).end('told so');
 
 describe('a real Prometheus', () => {
   let prometheus;

@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import protobuf from 'protobufjs';
 import { freePort, pause, removeFolder, temporaryFolder } from './harness.mjs';
 import { keepAlive, request } from './http.mjs';
 
@@ -15,6 +16,39 @@ const children = new Set();
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
+
+export const WriteRequest = protobuf
+  .parse(
+    `syntax = "proto3";
+    message Label { string name = 1; string value = 2; }
+    message Sample { double value = 1; int64 timestamp = 2; }
+    message Exemplar { repeated Label labels = 1; double value = 2; int64 timestamp = 3; }
+    message Span { sint32 offset = 1; uint32 length = 2; }
+    message Histogram {
+      uint64 count_int = 1; double count_float = 2; double sum = 3; sint32 schema = 4;
+      double zero_threshold = 5; uint64 zero_count_int = 6; double zero_count_float = 7;
+      repeated Span positive_spans = 11; repeated sint64 positive_deltas = 12;
+      repeated double positive_counts = 13; int64 timestamp = 15;
+    }
+    message TimeSeries {
+      repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3;
+      repeated Histogram histograms = 4;
+    }
+    message WriteRequest { repeated TimeSeries timeseries = 1; }`,
+  )
+  .root.lookupType('WriteRequest');
+
+// As one literal: the block form without compression.
+function packSnappy(bytes) {
+  const size = [];
+  for (let rest = bytes.length; ; rest >>>= 7) {
+    size.push(rest < 0x80 ? rest : (rest & 0x7f) | 0x80);
+    if (rest < 0x80) break;
+  }
+  const head = Buffer.alloc(3, 61 << 2); // a literal whose length follows in two bytes
+  head.writeUInt16LE(bytes.length - 1, 1);
+  return Buffer.concat([Buffer.from(size), head, bytes]);
+}
 
 export class Prometheus {
   static async start() {
@@ -123,6 +157,26 @@ export class Prometheus {
       query,
       start: String(now - 600),
       end: String(now + 60),
+    });
+  }
+
+  // One sample of one series, as another sender would write it.
+  write(labels, value, milliseconds) {
+    const timeseries = [
+      {
+        labels: Object.entries(labels)
+          .sort()
+          .map(([name, text]) => ({ name, value: text })),
+        samples: [{ value, timestamp: milliseconds }],
+      },
+    ];
+    return request({
+      port: this.port,
+      path: '/api/v1/write',
+      method: 'POST',
+      headers: { 'Content-Encoding': 'snappy', 'Content-Type': 'application/x-protobuf' },
+      body: packSnappy(WriteRequest.encode(WriteRequest.create({ timeseries })).finish()),
+      agent: this.agent,
     });
   }
 
