@@ -35,6 +35,8 @@ struct Truth {
   uint64_t root_errors = 0;
   uint64_t slow = 0;  // spans that took over 100 ms
   Counts by_service, errors_by_service, by_name;
+  Counts by_kind;  // "service|kind|status"
+  Counts edges;    // of the service graph: "client|server|connection type"
 };
 
 class File {
@@ -53,12 +55,32 @@ class File {
   std::FILE* file_;
 };
 
+// Who called whom, as far as the span is the one that decides it: the server of a call, a client of
+// a database, the root. Spans of one trace lie behind each other.
+void count_edge(Truth& truth, Shape shape, const SpanTemplate& span) {
+  constexpr int kServer = 2, kConsumer = 5;
+  const std::string service(service_name(shape, span.service));
+  const auto database =
+      std::ranges::find(span.texts, "db.name", &std::pair<std::string, std::string>::first);
+  if (database != span.texts.end()) {
+    ++truth.edges[fmt::format("{}|{}|database", service, database->second)];
+  } else if (span.kind == kServer && span.parent < 0) {
+    ++truth.edges[fmt::format("user|{}|virtual_node", service)];
+  } else if (span.kind == kServer || span.kind == kConsumer) {
+    const SpanTemplate& parent = *(&span - span.index + span.parent);
+    ++truth.edges[fmt::format("{}|{}|{}", service_name(shape, parent.service), service,
+                              span.kind == kConsumer ? "messaging_system" : "")];
+  }
+}
+
 void count_span(Truth& truth, const Workload& workload, uint64_t n, const SpanTemplate& span) {
   const std::string service(service_name(workload.options().shape, span.service));
   const bool error = span.status == 2;
   ++truth.spans;
   ++truth.by_service[service];
   ++truth.by_name[span.name];
+  ++truth.by_kind[fmt::format("{}|{}|{}", service, span.kind, span.status)];
+  count_edge(truth, workload.options().shape, span);
   if (error) ++truth.errors_by_service[service];
   if (error && span.parent < 0) ++truth.root_errors;
   const uint64_t seed = workload.options().seed;
@@ -116,7 +138,9 @@ void write_truth(const std::string& path, const Workload& workload, const PushRe
                          truth.root_errors, truth.slow));
   file.write("\"by_service\":" + to_json(truth.by_service) + ",\n");
   file.write("\"errors_by_service\":" + to_json(truth.errors_by_service) + ",\n");
-  file.write("\"by_name\":" + to_json(truth.by_name) + "}\n");
+  file.write("\"by_name\":" + to_json(truth.by_name) + ",\n");
+  file.write("\"by_kind\":" + to_json(truth.by_kind) + ",\n");
+  file.write("\"edges\":" + to_json(truth.edges) + "}\n");
 }
 
 void print_result(const PushResult& r) {
