@@ -267,6 +267,11 @@ Result<TraceEntry> Block::trace(uint32_t ordinal, Inspected& inspected) const {
   return table->at(ordinal).entry;
 }
 
+Result<TraceRuns> Block::trace_runs(uint32_t group, Inspected& inspected) const {
+  const auto table = TRY(trace_table(group, inspected));
+  return TraceRuns{table->first_trace, table->traces, table};
+}
+
 Result<void> Block::trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,
                                Inspected& inspected) const {
   const auto table = TRY(trace_table(group_of_trace(ordinal), inspected));

@@ -72,6 +72,7 @@ class Block final : public Part {
   Result<std::optional<uint32_t>> find_trace(const TraceId& id,
                                              Inspected& inspected) const override;
   Result<TraceEntry> trace(uint32_t ordinal, Inspected& inspected) const override;
+  Result<TraceRuns> trace_runs(uint32_t group, Inspected& inspected) const override;
   Result<void> trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,
                           Inspected& inspected) const override;
 

@@ -146,7 +146,10 @@ Result<Column> Block::parent_rows(uint32_t group, Inspected& inspected) const {
   const auto table = TRY(trace_table(group, inspected));
   const Range rows = footer_->groups[group].of.rows;
   auto decoded = std::make_shared<DecodedColumn>();
-  decoded->words.assign(rows.count, kNoRow);
+  decoded->words.resize(rows.count);
+  for (uint32_t i = 0; i < rows.count; ++i) {
+    decoded->words[i] = stored.longs[i] == 0 ? kNoRow : kOtherRow;
+  }
   if (forms.coding == Coding::references) {
     for (const BlockTrace& trace : table->traces) {
       const uint32_t from = std::max(trace.first_row, rows.first);
@@ -190,11 +193,16 @@ Result<void> Block::fill_in_resources(uint32_t group, DecodedColumn& decoded,
   const Column parents = TRY(neighbour(Field::parent_row, group, inspected));
   const uint32_t* const parent_of = parents.slices.front().words;
   const uint32_t first = footer_->groups[group].of.rows.first;
+  const uint32_t* const refers = decoded.references.data();
+  uint32_t* const words = decoded.words.data();
+  bool comes_later = false;
   for (uint32_t i = 0; i < decoded.words.size(); ++i) {
-    if (decoded.references[i] == 0) continue;
-    if (parent_of[i] >= first + i) return std::unexpected(corrupt("a parent that comes later"));
-    decoded.words[i] = decoded.words[parent_of[i] - first];
+    // Without decisions: whether a span is where its parent is, is as good as random.
+    const uint32_t from = refers[i] == 0 ? i : parent_of[i] - first;
+    comes_later |= from > i || (from == i && refers[i] != 0);
+    words[i] = words[std::min(from, i)];
   }
+  if (comes_later) return std::unexpected(corrupt("a parent that comes later"));
   return {};
 }
 

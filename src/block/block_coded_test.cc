@@ -27,8 +27,10 @@ std::vector<SentSpan> make_tree(uint64_t trace, uint64_t spans) {
     if (i % 11 == 3) span.parent_id = make_span_id(i + 3);      // comes later
     if (i % 13 == 5) span.parent_id = make_span_id(9'000 + i);  // is not there
     if (i % 17 == 7) span.parent_id = span.span_id;             // itself
-    if (i % 19 == 9) span.span_id = make_span_id(i);            // shared with the one before
-    if (i % 19 == 9) span.kind = 2;
+    if (trace % 4 == 3 && i % 19 == 9) {
+      span.span_id = make_span_id(i);  // shared with the one before
+      span.kind = 2;
+    }
     span.name = fmt::format("name {}", i % 7);
     span.resource = resources[i / 5 % 3];
     span.attributes = {{"of name", {ValueType::string, 0, fmt::format("value {}", i % 7 / 2)}}};
@@ -99,8 +101,10 @@ std::vector<uint64_t> ids_of_parents(const Part& part, std::vector<uint64_t>& pa
   }
   std::vector<uint64_t> out;
   for (size_t i = 0; i < rows.size(); ++i) {
-    out.push_back(rows[i] == kNoRow ? 0 : ids.at(rows[i]));
-    EXPECT_TRUE(rows[i] == kNoRow || traces.at(rows[i]) == traces[i]);
+    const bool has_row = rows[i] < kOtherRow;
+    EXPECT_EQ(rows[i] == kNoRow, parent_ids.at(i) == 0);
+    out.push_back(has_row ? ids.at(rows[i]) : 0);
+    EXPECT_TRUE(!has_row || traces.at(rows[i]) == traces[i]);
   }
   return out;
 }
@@ -115,7 +119,7 @@ void expect_parents(const Part& part) {
     EXPECT_EQ(found[i], parent_ids[i]);
     ++with_row;
   }
-  EXPECT_GT(with_row, found.size() * 3 / 4);
+  EXPECT_GT(with_row, found.size() / 2);
 }
 
 TEST(BlockCoded, ParentsAreRows) {

@@ -68,7 +68,17 @@ std::optional<uint32_t> ChunkCoder::find(uint64_t id, uint32_t row) const {
   return std::nullopt;
 }
 
-// References: the distance to the parent's row. A span that names itself is stored.
+bool ChunkCoder::shares_ids() const {
+  if (trace_rows_.count > kFewRows) return row_of_.size() < trace_rows_.count;
+  for (uint32_t row = trace_rows_.first + 1; row < trace_rows_.end(); ++row) {
+    const uint64_t* const end = trace_ids_ + row;
+    if (std::find(trace_ids_ + trace_rows_.first, end, *end) != end) return true;
+  }
+  return false;
+}
+
+// References: the distance to the parent's row. A span that names itself is stored, and so are all
+// of a trace in which spans share an id, because then ids alone say who the parent is.
 ColumnCoding ChunkCoder::parents(uint32_t group, std::span<const uint64_t> parent_ids) {
   std::vector<uint32_t>& references = parents_[group];
   references.assign(parent_ids.size(), 0);
@@ -76,6 +86,7 @@ ColumnCoding ChunkCoder::parents(uint32_t group, std::span<const uint64_t> paren
   if (ids.size() != parent_ids.size()) return {};
   for_each_trace(group, [&](const TraceRows& trace) {
     begin_trace(ids.data(), trace.rows);
+    if (shares_ids()) return;
     for (uint32_t row = trace.rows.first; row < trace.rows.end(); ++row) {
       if (parent_ids[row] == 0) continue;
       const auto parent = find(parent_ids[row], row);

@@ -89,6 +89,7 @@ class ChunkCoder {
   void begin_trace(const uint64_t* ids, Range rows);
   // The offset of a row with this id: the nearest before `row` if there is one.
   std::optional<uint32_t> find(uint64_t id, uint32_t row) const;
+  bool shares_ids() const;  // some rows of the trace
 
   struct OfOwner {
     const Shapes* shapes = nullptr;

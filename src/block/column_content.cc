@@ -86,12 +86,14 @@ void take_all(ByteReader& in, std::vector<T>& values, uint32_t count) {
 template <class T>
 void take_referring(ByteReader& in, const std::vector<uint32_t>& references,
                     std::vector<T>& values) {
-  std::vector<T> stored(static_cast<size_t>(std::ranges::count(references, 0U)));
-  take_numbers(in, std::span<T>(stored));
+  const auto count = static_cast<size_t>(std::ranges::count(references, 0U));
+  std::vector<T> stored(count + 1);  // one may be looked at, and not used, behind the last
+  take_numbers(in, std::span<T>(stored).first(count));
   values.resize(references.size());
   size_t next = 0;
-  for (size_t i = 0; i < references.size(); ++i) {
-    if (references[i] == 0) values[i] = stored[next++];
+  for (size_t i = 0; i < references.size(); ++i) {  // without decisions, which are random
+    values[i] = references[i] == 0 ? stored[next] : T{0};
+    next += references[i] == 0;
   }
 }
 

@@ -16,10 +16,7 @@
 
 namespace vivace {
 
-struct BlockTrace {
-  TraceEntry entry;
-  uint32_t first_row = 0;
-};
+using BlockTrace = TraceRun;
 
 struct TraceTable {
   uint32_t first_trace = 0;

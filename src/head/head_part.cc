@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 namespace vivace {
 namespace {
@@ -172,14 +173,18 @@ Column HeadPart::parent_rows(Range rows) const {
   const Head& head = *head_;
   using TraceSpan = std::pair<uint32_t, uint64_t>;
   boost::unordered_flat_map<TraceSpan, uint32_t> row_of(rows.count);
+  boost::unordered_flat_set<uint32_t> sharing;  // traces in which spans share an id
   for (uint32_t row = rows.first; row < rows.end(); ++row) {
-    row_of.try_emplace({head.trace_[row], head.span_id_[row]}, row);
+    const uint32_t trace = head.trace_[row];
+    if (!row_of.try_emplace({trace, head.span_id_[row]}, row).second) sharing.insert(trace);
   }
   auto keep = std::make_shared<std::vector<uint32_t>>(rows.count, kNoRow);
   for (uint32_t row = rows.first; row < rows.end(); ++row) {
+    if (head.parent_id_[row] == 0) continue;
     const auto parent = row_of.find({head.trace_[row], head.parent_id_[row]});
-    if (head.parent_id_[row] == 0 || parent == row_of.end() || parent->second == row) continue;
-    (*keep)[row - rows.first] = parent->second;
+    const bool found =
+        parent != row_of.end() && parent->second != row && !sharing.contains(head.trace_[row]);
+    (*keep)[row - rows.first] = found ? parent->second : kOtherRow;
   }
   Column out;
   out.slices.push_back({.count = rows.count, .first_owner = rows.first, .words = keep->data()});

@@ -30,6 +30,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -121,10 +122,13 @@ enum class Field : uint8_t {
   scope_schema_url,
   scope_dropped_attributes,
   // Of spans, dense; told by others.
-  parent_row,  // words: the row of the parent; kNoRow without one, or if it is not in the row group
+  parent_row,  // words: the row of the parent; kNoRow for a root, kOtherRow for what is known by id
 };
 constexpr size_t kFields = static_cast<size_t>(Field::parent_row) + 1;
 constexpr uint32_t kNoRow = UINT32_MAX;
+// There is a parent id, but no row for it: nobody in the row group has the id, or it is the span's
+// own, or some spans of the trace share an id, so that ids alone tell whose child it is.
+constexpr uint32_t kOtherRow = UINT32_MAX - 1;
 
 enum class FieldForm : uint8_t { words, longs, texts };
 struct FieldInfo {
@@ -156,6 +160,17 @@ struct TraceEntry {
   uint64_t start_ns = 0;         // the earliest start
   uint64_t end_ns = 0;           // the latest end
   std::optional<uint32_t> root;  // row of the last span, in canonical order, without a parent
+};
+
+// The traces of a row group of a part in order, side by side.
+struct TraceRun {
+  TraceEntry entry;
+  uint32_t first_row = 0;  // entry.spans rows, the last of which may lie in later row groups
+};
+struct TraceRuns {
+  uint32_t first_ordinal = 0;
+  std::span<const TraceRun> runs;
+  std::shared_ptr<const void> keep;
 };
 
 // One column of attributes.
@@ -240,6 +255,10 @@ class Part {
   virtual Result<std::optional<uint32_t>> find_trace(const TraceId& id,
                                                      Inspected& inspected) const = 0;
   virtual Result<TraceEntry> trace(uint32_t ordinal, Inspected& inspected) const = 0;
+  // All traces that have rows in the row group, by ordinal; of a part in order alone.
+  virtual Result<TraceRuns> trace_runs(uint32_t /*group*/, Inspected&) const {
+    return fail(Code::internal, "a part whose rows are in no order");
+  }
   // Appends the rows of a trace, ascending.
   virtual Result<void> trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,
                                   Inspected& inspected) const = 0;
