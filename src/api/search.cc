@@ -32,7 +32,6 @@ std::unexpected<Error> bad(std::string message) {
 struct Asked {
   SearchQuestion question;
   traceql::Query query;
-  std::vector<traceql::FieldExpr> tags;
   bool is_traceql = false;
 };
 
@@ -98,6 +97,25 @@ Tags tags_of_parameters(std::string_view query) {
   return out;
 }
 
+// Tags are found on any spans of a trace: `{ first } && { second } && ...`.
+Result<traceql::Pipeline> pipeline_of_tags(const Tags& tags) {
+  traceql::Spanset all{traceql::Filter{{traceql::datum(true)}}};
+  for (const auto& [key, value] : tags) {
+    traceql::Spanset one{traceql::Filter{TRY(tag_condition(key, value))}};
+    if (&key == &tags.front().first) {
+      all = std::move(one);
+      continue;
+    }
+    traceql::Operation both{.op = {traceql::Relation::both, traceql::Form::plain},
+                            .lhs = std::make_unique<traceql::Spanset>(std::move(all)),
+                            .rhs = std::make_unique<traceql::Spanset>(std::move(one))};
+    all = traceql::Spanset{std::move(both)};
+  }
+  traceql::Pipeline out;
+  out.stages.push_back(std::move(all));
+  return out;
+}
+
 Result<void> read_traceql(std::string_view text, int64_t bytes_max, Asked& out) {
   if (bytes_max > 0 && text.size() > static_cast<size_t>(bytes_max)) {
     return bad(
@@ -124,11 +142,8 @@ Result<void> read_tags(const Params& params, std::string_view url_query, Asked& 
   } else if (!window) {
     tags = tags_of_parameters(url_query);
   }
-  for (const auto& [key, value] : tags) out.tags.push_back(TRY(tag_condition(key, value)));
-  for (const traceql::FieldExpr& condition : out.tags) {
-    (out.question.spans.empty() ? out.question.spans : out.question.elsewhere)
-        .push_back(&condition);
-  }
+  out.query.pipeline = TRY(pipeline_of_tags(tags));
+  out.question = TRY(plan_search(out.query));
   return read_durations(params, out.question);
 }
 

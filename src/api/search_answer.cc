@@ -83,21 +83,25 @@ void append_list(std::string& out, const auto& elements, auto append) {
   out += ']';
 }
 
+void append_attributes(Members& members, std::string& out,
+                       const std::vector<ShownValue>& attributes) {
+  if (attributes.empty()) return;
+  append_list(members.next("attributes"), attributes, [&](const ShownValue& shown) {
+    Members pair(out);
+    pair.text("key", shown.key);
+    std::string room;
+    append_value(pair.next("value"), to_value(shown.value, room));
+    pair.end();
+  });
+}
+
 void append_span(std::string& out, const FoundSpan& span) {
   Members members(out);
   members.text("spanID", to_hex(span.id.view()));
   members.text("name", span.name);
   members.number64("startTimeUnixNano", span.start_ns);
   members.number64("durationNanos", span.duration_ns);
-  if (!span.attributes.empty()) {
-    append_list(members.next("attributes"), span.attributes, [&](const ShownValue& shown) {
-      Members pair(out);
-      pair.text("key", shown.key);
-      std::string room;
-      append_value(pair.next("value"), to_value(shown.value, room));
-      pair.end();
-    });
-  }
+  append_attributes(members, out, span.attributes);
   members.end();
 }
 
@@ -106,6 +110,7 @@ void append_set(std::string& out, const FoundSpanSet& set) {
   append_list(members.next("spans"), set.spans,
               [&](const FoundSpan& span) { append_span(out, span); });
   members.number("matched", set.matched);
+  append_attributes(members, out, set.attributes);
   members.end();
 }
 
@@ -181,6 +186,14 @@ void write_number(pbf_writer& out, uint32_t field, uint64_t number) {
   if (number != 0) out.add_uint64(field, number);
 }
 
+void write_attributes(pbf_writer& out, uint32_t field, const std::vector<ShownValue>& attributes) {
+  for (const ShownValue& shown : attributes) {
+    pbf_writer pair(out, field);
+    write_text(pair, 1, shown.key);
+    pair.add_message(2, any_value(shown.value));
+  }
+}
+
 std::string set_proto(const FoundSpanSet& set) {
   std::string out;
   pbf_writer writer(out);
@@ -190,13 +203,10 @@ std::string set_proto(const FoundSpanSet& set) {
     write_text(inner, 2, span.name);
     write_number(inner, 3, span.start_ns);
     write_number(inner, 4, span.duration_ns);
-    for (const ShownValue& shown : span.attributes) {
-      pbf_writer pair(inner, 5);
-      write_text(pair, 1, shown.key);
-      pair.add_message(2, any_value(shown.value));
-    }
+    write_attributes(inner, 5, span.attributes);
   }
   write_number(writer, 2, set.matched);
+  write_attributes(writer, 3, set.attributes);
   return out;
 }
 

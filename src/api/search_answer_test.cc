@@ -221,16 +221,6 @@ TEST_F(SearchAnswer, Refusals) {
               StartsWith("invalid TraceQL query: parse error at line 1, col 2: syntax error"));
 }
 
-TEST_F(SearchAnswer, WhatIsNotEvaluatedYet) {
-  push_shop();
-  expect_refused("q=" + escaped("{} >> {}"),
-                 "this version does not evaluate >> between spansets yet");
-  expect_refused("q=" + escaped("{} | count() > 1"), "this version does not evaluate count() yet");
-  expect_refused("q=" + escaped("{} | by(.a)"), "this version does not evaluate by() yet");
-  expect_refused("q=" + escaped("{ nestedSetParent < 0 }"),
-                 "this version does not evaluate nestedSetParent yet");
-}
-
 TEST_F(SearchAnswer, FailureOfAnEvaluation) {
   push_shop();
   expect_refused("q=" + escaped("{ .http.status_code / 0 = 1 }"),

@@ -21,6 +21,8 @@ class Bits {
   }
 
   uint32_t size() const { return size_; }
+  // 64 bits a word, the first in the lowest; (size + 63) / 64 of them.
+  const uint64_t* words() const { return words_.data(); }
   bool test(uint32_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
   void set(uint32_t i) { words_[i / 64] |= uint64_t{1} << (i % 64); }
   void assign(uint32_t i, bool value) {
@@ -37,6 +39,19 @@ class Bits {
   uint32_t count() const {
     uint32_t out = 0;
     for (const uint64_t word : words_) out += static_cast<uint32_t>(std::popcount(word));
+    return out;
+  }
+
+  // Of `count` from a place on.
+  bool any(uint32_t from, uint32_t count) const {
+    bool out = false;
+    each_word(from, count, [&](uint64_t word) { out = out || word != 0; });
+    return out;
+  }
+  uint32_t count(uint32_t from, uint32_t count) const {
+    uint32_t out = 0;
+    each_word(from, count,
+              [&](uint64_t word) { out += static_cast<uint32_t>(std::popcount(word)); });
     return out;
   }
 
@@ -79,6 +94,19 @@ class Bits {
   }
 
  private:
+  // The words that hold a range, without the bits beside it.
+  template <class Take>
+  void each_word(uint32_t from, uint32_t count, Take take) const {
+    if (count == 0) return;
+    const uint32_t last = from + count - 1;
+    const uint64_t head = ~uint64_t{0} << (from % 64);
+    const uint64_t tail = ~uint64_t{0} >> (63 - last % 64);
+    if (from / 64 == last / 64) return take(words_[from / 64] & head & tail);
+    take(words_[from / 64] & head);
+    for (uint32_t w = from / 64 + 1; w < last / 64; ++w) take(words_[w]);
+    take(words_[last / 64] & tail);
+  }
+
   void trim() {
     if (size_ % 64 != 0) words_.back() &= (uint64_t{1} << (size_ % 64)) - 1;
   }

@@ -18,7 +18,15 @@ using traceql::Computed;
 using traceql::Datum;
 using Form = FilterNode::Form;
 
-// Patterns of trees that nobody checked, so that making nodes cannot fail.
+Result<Datum> or_failure(Computed computed, const FilterNode& node) {
+  if (computed) return *std::move(computed);
+  return fail(Code::invalid_argument,
+              fmt::format("the query cannot be evaluated: {}{}{}", computed.error(),
+                          node.text.empty() ? "" : " in ", node.text));
+}
+
+}  // namespace
+
 Result<void> check_patterns(const traceql::FieldExpr& expression) {
   if (const auto* unary = expression.get_if<traceql::Unary>()) {
     return check_patterns(*unary->operand);
@@ -38,32 +46,6 @@ Result<void> check_patterns(const traceql::FieldExpr& expression) {
   TRY(traceql::Regex::compile(*pattern));
   return {};
 }
-
-const FilterNode* find_refused(const FilterNode& node) {
-  if ((node.form == Form::test || node.form == Form::attribute) &&
-      !is_evaluated(node.attribute.intrinsic)) {
-    return &node;
-  }
-  for (const auto& operand : node.operands) {
-    if (const FilterNode* found = find_refused(*operand)) return found;
-  }
-  return nullptr;
-}
-
-template <class Take>
-void each_attribute(const FilterNode& node, Take take) {
-  if (node.form == Form::test || node.form == Form::attribute) take(node.attribute);
-  for (const auto& operand : node.operands) each_attribute(*operand, take);
-}
-
-Result<Datum> or_failure(Computed computed, const FilterNode& node) {
-  if (computed) return *std::move(computed);
-  return fail(Code::invalid_argument,
-              fmt::format("the query cannot be evaluated: {}{}{}", computed.error(),
-                          node.text.empty() ? "" : " in ", node.text));
-}
-
-}  // namespace
 
 // ------------------------------------------------------------------------------- by columns
 
@@ -264,6 +246,23 @@ Result<bool> FilterRun::all_hold(const Nodes& nodes, const Cursor& at) {
   return true;
 }
 
+Result<Datum> FilterRun::first_value(const FilterNode& node, uint32_t row) {
+  Cursor at{.group = &group_, .maybe_traces = maybe_traces_, .row = row};
+  Range events;
+  Range links;
+  if ((node.uses & kUsesEvent) != 0) events = TRY(belongings(group_, Field::event_span, row));
+  if ((node.uses & kUsesLink) != 0) links = TRY(belongings(group_, Field::link_span, row));
+  for (uint32_t e = 0; e < std::max(events.count, 1U); ++e) {
+    if (events.count > 0) at.event = events.first + e;
+    for (uint32_t l = 0; l < std::max(links.count, 1U); ++l) {
+      if (links.count > 0) at.link = links.first + l;
+      Datum found = TRY(value(node, at));
+      if (found.type() != traceql::Type::nil) return found;
+    }
+  }
+  return Datum{};
+}
+
 Result<std::optional<Cursor>> FilterRun::witness(const Nodes& nodes, uint32_t row) {
   uint8_t uses = 0;
   for (const FilterNode* node : nodes) uses = static_cast<uint8_t>(uses | node->uses);
@@ -291,13 +290,7 @@ Filter::~Filter() = default;
 
 Result<Filter> Filter::compile(const traceql::FieldExpr& condition) {
   CHECK_OK(check_patterns(condition));
-  Filter out(make_node(condition));
-  if (const FilterNode* refused = find_refused(*out.root_)) {
-    return fail(Code::invalid_argument,
-                fmt::format("this version does not evaluate {} yet",
-                            traceql::name_of(refused->attribute.intrinsic).printed));
-  }
-  return out;
+  return Filter(make_node(condition));
 }
 
 bool Filter::needs_traces() const { return root_->cost == Cost::traces; }
@@ -310,90 +303,19 @@ bool Filter::mentions(traceql::Intrinsic intrinsic) const {
   return found;
 }
 
+bool Filter::may_fail() const { return root_->may_fail; }
+
+bool Filter::takes_all() const { return root_->form == Form::literal && is_true(root_->literal); }
+
+Result<bool> Filter::holds(GroupColumns& group, uint32_t row, TraceValues* maybe_traces) {
+  Bits one(group.owners(Scope::span).count);
+  const uint32_t place = row - group.owners(Scope::span).first;
+  one.set(place);
+  return TRY(FilterRun(group, maybe_traces).spans(*root_, std::move(one))).test(place);
+}
+
 Result<Bits> Filter::rows(GroupColumns& group, TraceValues* maybe_traces) {
   return FilterRun(group, maybe_traces).spans(*root_, Bits(group.owners(Scope::span).count, true));
-}
-
-namespace {
-
-// Adds the attributes of the conditions that hold; below a `!`, of those that do not.
-Result<void> show_node(FilterRun& run, const FilterNode& node, const Cursor& at, bool wanted,
-                       Filter::Shown& out) {
-  const bool inverts = node.form == Form::invert && node.operands.front()->always_boolean;
-  if (node.form == Form::both || node.form == Form::either || inverts) {
-    for (const auto& operand : node.operands) {
-      CHECK_OK(show_node(run, *operand, at, wanted != inverts, out));
-    }
-    return {};
-  }
-  const auto holds = run.holds(node, at);
-  if (!holds && holds.error().code != Code::invalid_argument) {
-    return std::unexpected(holds.error());
-  }
-  if (!holds || *holds != wanted) return {};
-  Result<void> result;
-  each_attribute(node, [&](const traceql::Attribute& attribute) {
-    if (result) result = out.add(attribute, at);
-  });
-  return result;
-}
-
-}  // namespace
-
-Result<void> Filter::show(GroupColumns& group, uint32_t row, TraceValues* maybe_traces,
-                          Shown& out) {
-  FilterRun run(group, maybe_traces);
-  // Operands of || may hold by different events, so each is looked at with its own.
-  std::vector<FilterNode*> branches = {root_.get()};
-  if (root_->form == Form::either) {
-    branches.clear();
-    for (const auto& operand : root_->operands) branches.push_back(operand.get());
-  }
-  for (FilterNode* branch : branches) {
-    const auto at = run.witness({branch}, row);
-    if (!at && at.error().code != Code::invalid_argument) return std::unexpected(at.error());
-    if (at && *at) CHECK_OK(show_node(run, *branch, **at, true, out));
-  }
-  return {};
-}
-
-Result<void> Filter::Shown::add(const traceql::Attribute& attribute, const Cursor& at) {
-  using enum traceql::Intrinsic;
-  switch (attribute.intrinsic) {
-    case duration:
-    case name:
-    case trace_duration:
-    case root_name:
-    case root_service:
-    case trace_id:
-    case span_id:
-      return {};
-    default:
-      break;
-  }
-  const Seen seen = TRY(row_value(attribute, at));
-  if (seen.value.type() == traceql::Type::nil) return {};
-  Source source{seen.scope, attribute.intrinsic, attribute.name};
-  if (std::ranges::find(sources_, source) != sources_.end()) return {};
-  sources_.push_back(std::move(source));
-  const bool intrinsic = attribute.intrinsic != none;
-  values_.push_back(
-      {intrinsic ? std::string(traceql::name_of(attribute.intrinsic).printed) : attribute.name,
-       seen.value});
-  return {};
-}
-
-Result<void> Filter::Shown::add_first(const traceql::Attribute& attribute, Cursor at) {
-  const Scope owner = owner_of(attribute);
-  if (owner != Scope::event && owner != Scope::link) return add(attribute, at);
-  const Field span_of = owner == Scope::event ? Field::event_span : Field::link_span;
-  const Range range = TRY(belongings(*at.group, span_of, at.row));
-  const size_t before = values_.size();
-  for (uint32_t i = range.first; i < range.end() && values_.size() == before; ++i) {
-    (owner == Scope::event ? at.event : at.link) = i;
-    CHECK_OK(add(attribute, at));
-  }
-  return {};
 }
 
 }  // namespace vivace

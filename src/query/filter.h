@@ -15,14 +15,13 @@
 // then. A failure at run time (division by zero, `!` of a number) is Code::invalid_argument and
 // names the operation; operands that && and || need not look at do not fail.
 //
-// Not evaluated yet, and refused by compile (Code::invalid_argument): nestedSetLeft,
-// nestedSetRight, nestedSetParent, span:childCount.
-//
 // One thread at a time: it keeps what it learnt about dictionaries. A damaged column is
 // Code::corrupt or Code::io.
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "query/bits.h"
@@ -51,17 +50,42 @@ class Filter {
   // Whether it asks for facts of whole traces, so that rows() needs a TraceValues.
   bool needs_traces() const;
   bool mentions(traceql::Intrinsic intrinsic) const;
+  // Whether it may fail at run time, so that it must not look at spans that it is not asked about.
+  bool may_fail() const;
+  bool takes_all() const;  // `{ }`
 
   Result<Bits> rows(GroupColumns& group, TraceValues* maybe_traces = nullptr);
+  Result<bool> holds(GroupColumns& group, uint32_t row, TraceValues* maybe_traces);
 
-  // Of a span that passes: the values of the attributes that its conditions name, those of
-  // conditions that do not hold left out (reference, 11). Appends; what `out` has already, from the
+  // The values of the attributes that its conditions name, those of conditions that do not hold
+  // left out (reference, 11); the span need not pass. Appends; what `out` has already, from the
   // same place, is not added twice.
   class Shown;
   Result<void> show(GroupColumns& group, uint32_t row, TraceValues* maybe_traces, Shown& out);
 
  private:
   explicit Filter(std::unique_ptr<FilterNode> root);
+  std::unique_ptr<FilterNode> root_;
+};
+
+// What an expression comes to for single spans: `by(...)`, `avg(...)`. One that names events or
+// links is asked of the first which makes it anything but nil.
+class Expression {
+ public:
+  static Result<Expression> compile(const traceql::FieldExpr& expression);
+  Expression(Expression&&) noexcept;
+  Expression& operator=(Expression&&) noexcept;
+  ~Expression();
+
+  bool mentions(traceql::Intrinsic intrinsic) const;
+  // The intrinsic that it is, if nothing is computed of it.
+  std::optional<traceql::Intrinsic> intrinsic() const;
+  Result<traceql::Datum> value(GroupColumns& group, uint32_t row, TraceValues* maybe_traces);
+  Result<void> show(GroupColumns& group, uint32_t row, TraceValues* maybe_traces,
+                    Filter::Shown& out);
+
+ private:
+  explicit Expression(std::unique_ptr<FilterNode> root);
   std::unique_ptr<FilterNode> root_;
 };
 

@@ -146,6 +146,11 @@ Result<Bits> FilterRun::intrinsic_bits(FilterNode& node, const Bits& mask) {
       return scope_text_bits(Field::scope_name, predicate);
     case Intrinsic::instrumentation_version:
       return scope_text_bits(Field::scope_version, predicate);
+    case Intrinsic::child_count:
+    case Intrinsic::nested_set_left:
+    case Intrinsic::nested_set_right:
+    case Intrinsic::nested_set_parent:
+      return tree_bits(node, mask);
     default:
       return trace_bits(node, mask);
   }
@@ -284,6 +289,16 @@ Result<Bits> FilterRun::trace_bits(FilterNode& node, const Bits& mask) {
     if (known->second) out.set(i);
   });
   CHECK_OK(std::move(result));
+  return out;
+}
+
+Result<Bits> FilterRun::tree_bits(FilterNode& node, const Bits& mask) {
+  ASSERT(maybe_traces_ != nullptr);
+  const auto numbers = TRY(maybe_traces_->numbers(group_));
+  Bits out(mask.size());
+  mask.each([&](uint32_t i) {
+    if (node.predicate->integer(number_of(node.attribute.intrinsic, numbers[i]))) out.set(i);
+  });
   return out;
 }
 

@@ -27,7 +27,8 @@ uint8_t uses_of(const Attribute& attribute) {
 }
 
 Cost cost_of(const Attribute& attribute) {
-  return is_of_trace(attribute.intrinsic) ? Cost::traces : Cost::columns;
+  const bool whole = is_of_trace(attribute.intrinsic) || is_of_tree(attribute.intrinsic);
+  return whole ? Cost::traces : Cost::columns;
 }
 
 Made attribute_node(Form form, const Attribute& attribute, Predicate predicate) {

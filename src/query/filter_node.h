@@ -59,6 +59,15 @@ struct FilterNode {
 };
 
 std::unique_ptr<FilterNode> make_node(const traceql::FieldExpr& expression);
+// Patterns of trees that nobody checked, so that making nodes cannot fail.
+Result<void> check_patterns(const traceql::FieldExpr& expression);
+
+template <class Take>
+void each_attribute(const FilterNode& node, Take take) {
+  if (node.form == FilterNode::Form::test || node.form == FilterNode::Form::attribute)
+    take(node.attribute);
+  for (const auto& operand : node.operands) each_attribute(*operand, take);
+}
 
 // Evaluates nodes for one row group. Bits are those of owners of one kind (spans, events, links),
 // numbered from the first of the group; a result lies within its mask.
@@ -73,11 +82,13 @@ class FilterRun {
   // The value for one row.
   Result<traceql::Datum> value(const FilterNode& node, const Cursor& at);
   Result<bool> holds(const FilterNode& node, const Cursor& at);
+  // That of the first event and link, if it uses them, for which it is not nil.
+  Result<traceql::Datum> first_value(const FilterNode& node, uint32_t row);
   // The first event and link, if the nodes use them, for which all of them hold.
   using Nodes = std::vector<FilterNode*>;
   Result<std::optional<Cursor>> witness(const Nodes& nodes, uint32_t row);
 
-  GroupColumns& group() { return group_; }
+  Cursor at(uint32_t row) { return {.group = &group_, .maybe_traces = maybe_traces_, .row = row}; }
 
  private:
   // All of the nodes, of one event and one link.
@@ -109,6 +120,7 @@ class FilterRun {
   Result<Bits> since_start_bits(Predicate& predicate);
   Result<Bits> link_trace_bits(Predicate& predicate, const Bits& mask);
   Result<Bits> trace_bits(FilterNode& node, const Bits& mask);
+  Result<Bits> tree_bits(FilterNode& node, const Bits& mask);
 
   // The spans that own the events or links of `bits`, and the other way round.
   Result<Bits> to_spans(Scope domain, const Bits& bits);

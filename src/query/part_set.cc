@@ -282,44 +282,4 @@ Result<std::string> PartSet::service_of(const SpanRef& span) {
   return std::string(name && name->type == ValueType::string ? name->text : std::string_view());
 }
 
-// ------------------------------------------------------------------------------- facts
-
-Result<const TraceFacts*> TraceFactsOf::facts(PartColumns& part, uint32_t ordinal) {
-  Inspected lookup;
-  const TraceEntry entry = TRY(part.part().trace(ordinal, lookup));
-  if (facts_ && entry.id == last_) return &*facts_;
-  facts_.reset();
-  const uint32_t number = parts_.number_of(part);
-  auto facts = parts_.is_split(entry.id) || parts_.has_hidden(number)
-                   ? gathered(entry, {number, ordinal})
-                   : whole(entry, {number, ordinal});
-  last_ = entry.id;
-  facts_ = TRY(std::move(facts));
-  return &*facts_;
-}
-
-// All in the part: the trace table knows its times, and where its root is.
-Result<TraceFacts> TraceFactsOf::whole(const TraceEntry& entry, TracePlaces::Place place) {
-  TraceFacts out{
-      .start_ns = entry.start_ns, .end_ns = entry.end_ns, .root_name = {}, .root_service = {}};
-  if (!roots_ || !entry.root) return out;
-  auto root = parts_.name_of({.part = place.part, .row = *entry.root});
-  if (!root) return gathered(entry, place);  // there may be another
-  out.root_name = std::move(root->name);
-  out.root_service = std::move(root->service);
-  return out;
-}
-
-Result<TraceFacts> TraceFactsOf::gathered(const TraceEntry& entry, TracePlaces::Place place) {
-  const TracePlaces places = TRY(parts_.find(entry.id, place));
-  TraceFacts out{
-      .start_ns = places.start_ns, .end_ns = places.end_ns, .root_name = {}, .root_service = {}};
-  if (!roots_) return out;
-  const std::vector<SpanRef> spans = TRY(parts_.spans(places));
-  PartSet::Root root = TRY(parts_.root(spans));
-  out.root_name = std::move(root.name);
-  out.root_service = std::move(root.service);
-  return out;
-}
-
 }  // namespace vivace

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "query/bits.h"
@@ -74,6 +75,10 @@ class PartSet {
 
   // False: nobody knows which row groups outside a time have spans of traces inside it.
   bool knows_splits() const;
+  // Whether any trace may be split, as far as is known.
+  bool any_split() const { return any_split_; }
+  // Whether rows of a trace lie side by side, in canonical order.
+  bool is_in_order(uint32_t part) const { return parts_[part].columns->part().is_in_order(); }
   // Whether the trace may lie in several parts.
   bool is_split(const TraceId& id) const;
   // Those that overlap the time and do not lie inside it, so that row groups which `overlaps`
@@ -145,8 +150,14 @@ class TraceFactsOf final : public TraceValues {
   // `roots`: whether names of roots are asked for, which cost more than times.
   TraceFactsOf(PartSet& parts, bool roots) : parts_(parts), roots_(roots) {}
   Result<const TraceFacts*> facts(PartColumns& part, uint32_t ordinal) override;
+  Result<TraceTree::Numbers> numbers_of(GroupColumns& group, uint32_t row) override;
+  Result<std::span<const TraceTree::Numbers>> numbers(GroupColumns& group) override;
 
  private:
+  Result<void> number_runs(GroupColumns& group, uint32_t part);
+  Result<void> number_head(GroupColumns& group, uint32_t part);
+  Result<void> number_gathered(const TraceId& id, TracePlaces::Place place, GroupColumns& group);
+  Result<void> gather(const TraceId& id, TracePlaces::Place place);
   Result<TraceFacts> whole(const TraceEntry& entry, TracePlaces::Place place);
   Result<TraceFacts> gathered(const TraceEntry& entry, TracePlaces::Place place);
 
@@ -154,6 +165,14 @@ class TraceFactsOf final : public TraceValues {
   bool roots_;
   TraceId last_;
   std::optional<TraceFacts> facts_;  // of last_
+
+  std::pair<uint64_t, uint32_t> numbers_of_;  // serial of the part, and row group
+  std::vector<TraceTree::Numbers> numbers_;
+  TraceTree tree_;
+  TraceId gathered_;
+  std::vector<SpanRef> spans_;                // of it; or of none
+  std::vector<TraceTree::Numbers> of_trace_;  // by span
+  boost::unordered_flat_map<std::pair<uint32_t, uint32_t>, uint32_t> place_of_;  // once asked for
 };
 
 }  // namespace vivace

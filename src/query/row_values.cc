@@ -47,6 +47,11 @@ Result<Datum> of_trace(Intrinsic intrinsic, const Cursor& at) {
   return datum(intrinsic == Intrinsic::root_name ? facts.root_name : facts.root_service);
 }
 
+Result<Datum> of_tree(Intrinsic intrinsic, const Cursor& at) {
+  ASSERT(at.maybe_traces != nullptr);
+  return datum(number_of(intrinsic, TRY(at.maybe_traces->numbers_of(*at.group, at.row))));
+}
+
 Result<Datum> of_event(Intrinsic intrinsic, const Cursor& at) {
   if (!at.event) return Datum{};
   if (intrinsic == Intrinsic::event_name)
@@ -96,6 +101,7 @@ Result<Datum> of_span(Intrinsic intrinsic, const Cursor& at) {
 
 Result<Datum> intrinsic_value(Intrinsic intrinsic, const Cursor& at) {
   if (is_of_trace(intrinsic) || intrinsic == Intrinsic::trace_id) return of_trace(intrinsic, at);
+  if (is_of_tree(intrinsic)) return of_tree(intrinsic, at);
   if (intrinsic == Intrinsic::event_name || intrinsic == Intrinsic::event_time_since_start) {
     return of_event(intrinsic, at);
   }
@@ -143,10 +149,22 @@ bool is_of_trace(Intrinsic intrinsic) {
          intrinsic == Intrinsic::root_service;
 }
 
-bool is_evaluated(Intrinsic intrinsic) {
-  return intrinsic != Intrinsic::child_count && intrinsic != Intrinsic::nested_set_left &&
-         intrinsic != Intrinsic::nested_set_right && intrinsic != Intrinsic::nested_set_parent &&
-         intrinsic != Intrinsic::parent;
+bool is_of_tree(Intrinsic intrinsic) {
+  return intrinsic == Intrinsic::child_count || intrinsic == Intrinsic::nested_set_left ||
+         intrinsic == Intrinsic::nested_set_right || intrinsic == Intrinsic::nested_set_parent;
+}
+
+int64_t number_of(Intrinsic intrinsic, const TraceTree::Numbers& numbers) {
+  switch (intrinsic) {
+    case Intrinsic::nested_set_left:
+      return numbers.left;
+    case Intrinsic::nested_set_right:
+      return numbers.right;
+    case Intrinsic::nested_set_parent:
+      return numbers.parent;
+    default:
+      return numbers.children;
+  }
 }
 
 Scope owner_of(const Attribute& attribute) {

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "query/group_columns.h"
+#include "query/trace_tree.h"
 #include "traceql/ast.h"
 
 namespace vivace {
@@ -32,6 +34,10 @@ struct TraceFacts {
 class TraceValues {
  public:
   virtual ~TraceValues() = default;
+  // Of one span.
+  virtual Result<TraceTree::Numbers> numbers_of(GroupColumns& group, uint32_t row) = 0;
+  // Of each span of the row group, by its place there. Good until the next call.
+  virtual Result<std::span<const TraceTree::Numbers>> numbers(GroupColumns& group) = 0;
   // Of the trace that has this ordinal in that part. The pointer is good until the next call.
   virtual Result<const TraceFacts*> facts(PartColumns& part, uint32_t ordinal) = 0;
 };
@@ -55,7 +61,8 @@ Result<Seen> row_value(const traceql::Attribute& attribute, const Cursor& at);
 
 // What names and ids are when they are compared.
 bool is_of_trace(traceql::Intrinsic intrinsic);  // the facts of a trace, not its id
-bool is_evaluated(traceql::Intrinsic intrinsic);
+bool is_of_tree(traceql::Intrinsic intrinsic);   // one of a span's nested-set numbers
+int64_t number_of(traceql::Intrinsic intrinsic, const TraceTree::Numbers& numbers);
 // Which owner an attribute belongs to; `any` counts as span.
 Scope owner_of(const traceql::Attribute& attribute);
 

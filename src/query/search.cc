@@ -3,22 +3,18 @@
 #include "query/search.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <set>
 #include <tuple>
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "query/part_set.h"
+#include "query/trace_scan.h"
+#include "traceql/traceql.h"
 
 namespace vivace {
 namespace {
 
-using traceql::Intrinsic;
-
-constexpr size_t kMatchesKept = 1024;  // row groups whose matches are remembered; 8 KiB each
 constexpr uint32_t kChecksEvery = 64;  // traces between two looks at the clock
 
 struct TraceIdHash {
@@ -38,16 +34,23 @@ struct Newer {
   }
 };
 
-// Filters that a span must pass all.
-using Condition = std::vector<Filter>;
-
-class Search {
+class Search final : public TraceVisitor {
  public:
-  Search(std::span<const Snapshot> snapshots, const SearchQuestion& question,
+  Search(std::span<const Snapshot> snapshots, Pipeline pipeline, const SearchQuestion& question,
          const QueryControl& control)
-      : question_(question), control_(control), parts_(snapshots) {}
+      : question_(question),
+        control_(control),
+        parts_(snapshots),
+        pipeline_(std::move(pipeline)),
+        facts_(parts_, pipeline_.needs_roots()),
+        bits_(parts_, pipeline_.filters(), facts_),
+        scan_(parts_, pipeline_, bits_) {}
 
   Result<SearchResult> run();
+
+  bool wants(const TraceEntry& trace) override;
+  Result<void> whole(TraceRows& rows, const TraceEntry& trace, TracePlaces::Place place) override;
+  Result<void> split(const TraceId& id, TracePlaces::Place place) override;
 
  private:
   struct Visit {
@@ -56,61 +59,38 @@ class Search {
     uint64_t start_max_ns = 0;  // no trace that has spans here starts later
   };
 
-  Result<void> compile();
   std::vector<Visit> visits() const;
   bool could_enter(const Ranked& trace) const;
+  bool is_in_question(uint64_t start_ns, uint64_t end_ns) const;
 
-  Result<void> visit(const Visit& visit);
-  Result<std::vector<Ranked>> candidates(const Visit& visit, const Bits& rows);
   Result<void> visit_from_outside();
-  // `seen`: one of its spans in some part matches.
-  Result<void> confirm(const Ranked& candidate, bool seen);
-  Result<bool> all_conditions_hold(const TracePlaces& places);
-  // The rows of a group that meet a condition; null if none does.
-  Result<const Bits*> matches(size_t condition, uint32_t part, uint32_t group);
-  Result<bool> matches(size_t condition, const SpanRef& span);
+  Result<void> settle(const TraceId& id, std::optional<TracePlaces::Place> known);
+  Result<bool> matches(const TracePlaces& places);
+  void enter(const Ranked& trace);
 
-  Result<FoundTrace> describe(const Ranked& trace);
-  Result<void> describe_span(const SpanRef& span, FoundTrace& out);
+  Result<void> describe(const Ranked& trace);
+  Result<void> count_services(std::span<const SpanRef> spans, FoundTrace& out);
+  Result<FoundSpanSet> describe_set(const MatchedSpans& set, const GatheredRows& rows);
   Result<FoundSpan> show(const SpanRef& span);
+  bool contain(const Error& error, const SpanRef& span);
 
   const SearchQuestion& question_;
   const QueryControl& control_;
   PartSet parts_;
-  std::vector<Condition> conditions_;  // the first is that of the spans of the answer
-  std::optional<TraceFactsOf> facts_;
-  bool names_ = false;  // of spans are in the answer
+  Pipeline pipeline_;
+  TraceFactsOf facts_;
+  FilterBits bits_;
+  TraceScan scan_;
 
+  bool times_are_known_ = true;  // of the traces of the part that is visited
   std::set<Ranked, Newer> best_;
+  boost::unordered_flat_set<TraceId, TraceIdHash> settled_;  // in the answer or not; split ones
   boost::unordered_flat_set<TraceId, TraceIdHash> in_best_;
-  boost::unordered_flat_map<std::tuple<size_t, uint32_t, uint32_t>, std::unique_ptr<Bits>> matches_;
-  boost::unordered_flat_set<uint32_t> parts_seen_;
-  uint32_t confirmed_ = 0;
+  uint32_t gathered_ = 0;
   SearchResult result_;
 };
 
-Result<void> Search::compile() {
-  conditions_.emplace_back();
-  for (const traceql::FieldExpr* condition : question_.spans) {
-    conditions_[0].push_back(TRY(Filter::compile(*condition)));
-  }
-  for (const traceql::FieldExpr* condition : question_.elsewhere) {
-    conditions_.emplace_back().push_back(TRY(Filter::compile(*condition)));
-  }
-  const auto mentioned = [this](Intrinsic intrinsic) {
-    return std::ranges::any_of(conditions_, [&](const Condition& condition) {
-      return std::ranges::any_of(condition, [&](const Filter& f) { return f.mentions(intrinsic); });
-    });
-  };
-  facts_.emplace(parts_, mentioned(Intrinsic::root_name) || mentioned(Intrinsic::root_service));
-  names_ = mentioned(Intrinsic::name) ||
-           std::ranges::find(question_.select, Intrinsic::name, &traceql::Attribute::intrinsic) !=
-               question_.select.end();
-  return {};
-}
-
 Result<SearchResult> Search::run() {
-  CHECK_OK(compile());
   result_.parts = parts_.size();
   const std::vector<Visit> all =
       question_.never || question_.limit == 0 ? std::vector<Visit>() : visits();
@@ -118,7 +98,8 @@ Result<SearchResult> Search::run() {
   for (const Visit& next : all) {
     if (best_.size() >= question_.limit && next.start_max_ns < best_.rbegin()->start_ns) break;
     CHECK_OK(control_.check());
-    const auto visited = visit(next);
+    times_are_known_ = !parts_.has_hidden(next.part);
+    const auto visited = scan_.visit(next.part, next.group, *this);
     if (!visited && !parts_.contain(visited.error(), next.part, next.group)) {
       return std::unexpected(visited.error());
     }
@@ -126,10 +107,12 @@ Result<SearchResult> Search::run() {
   CHECK_OK(visit_from_outside());
   for (const Ranked& trace : best_) {
     if (result_.traces.size() % kChecksEvery == 0) CHECK_OK(control_.check());
-    result_.traces.push_back(TRY(describe(trace)));
+    CHECK_OK(describe(trace));
   }
-  for (const uint32_t part : parts_seen_)
-    result_.inspected_traces += parts_.part(part).part().traces();
+  for (uint32_t part = 0; part < bits_.parts_seen().size(); ++part) {
+    if (bits_.parts_seen()[part]) result_.inspected_traces += parts_.part(part).part().traces();
+  }
+  result_.inspected_spans = bits_.inspected_spans();
   result_.inspected_bytes = parts_.inspected().bytes;
   result_.damaged = parts_.damaged();
   return std::move(result_);
@@ -155,18 +138,29 @@ bool Search::could_enter(const Ranked& trace) const {
   return best_.size() < question_.limit || Newer()(trace, *best_.rbegin());
 }
 
-Result<void> Search::visit(const Visit& visit) {
-  const Bits* rows = TRY(matches(0, visit.part, visit.group));
-  if (rows == nullptr) {
-    parts_.forget(visit.part, visit.group);
-    return {};
-  }
-  for (const Ranked& candidate : TRY(candidates(visit, *rows))) {
-    if (!could_enter(candidate)) break;  // those behind it start no later
-    if (++confirmed_ % kChecksEvery == 0) CHECK_OK(control_.check());
-    CHECK_OK(confirm(candidate, true));
-  }
+// By the times of a whole trace.
+bool Search::is_in_question(uint64_t start_ns, uint64_t end_ns) const {
+  if (start_ns > question_.end_ns || end_ns < question_.start_ns) return false;
+  const TraceFacts facts{
+      .start_ns = start_ns, .end_ns = end_ns, .root_name = {}, .root_service = {}};
+  const int64_t duration_ns = facts.duration_ns();
+  return duration_ns >= question_.duration_min_ns && duration_ns <= question_.duration_max_ns;
+}
+
+bool Search::wants(const TraceEntry& trace) {
+  if (!times_are_known_) return true;
+  return could_enter({trace.start_ns, trace.id}) && is_in_question(trace.start_ns, trace.end_ns);
+}
+
+Result<void> Search::whole(TraceRows& rows, const TraceEntry& trace, TracePlaces::Place place) {
+  if (!times_are_known_) return settle(trace.id, place);
+  if (!pipeline_.is_plain() && TRY(pipeline_.evaluate(rows)).empty()) return {};
+  enter({trace.start_ns, trace.id, place});
   return {};
+}
+
+Result<void> Search::split(const TraceId& id, TracePlaces::Place place) {
+  return settle(id, place);
 }
 
 // Split traces whose matching spans may lie in row groups outside the window, which were not
@@ -181,101 +175,43 @@ Result<void> Search::visit_from_outside() {
   std::ranges::sort(traces, Newer());
   for (const Ranked& trace : traces) {
     if (!could_enter(trace)) break;
-    if (in_best_.contains(trace.id)) continue;
-    if (++confirmed_ % kChecksEvery == 0) CHECK_OK(control_.check());
-    CHECK_OK(confirm(trace, false));
+    CHECK_OK(settle(trace.id, std::nullopt));
   }
   return {};
 }
 
-// The traces of these rows, by their start in this part, which is no earlier than that of the whole
-// trace.
-Result<std::vector<Ranked>> Search::candidates(const Visit& visit, const Bits& rows) {
-  const auto columns = parts_.group(visit.part, visit.group);
-  PartColumns& part = parts_.part(visit.part);
-  boost::unordered_flat_set<uint32_t> ordinals;
-  for (const Slice& slice : TRY(columns->field(Field::trace))->column.slices) {
-    for (uint32_t i = 0; i < slice.count; ++i) {
-      const uint32_t at = slice.owner(i) - columns->owners(Scope::span).first;
-      if (at < rows.size() && rows.test(at)) ordinals.insert(slice.words[i]);
-    }
-  }
-  std::vector<Ranked> out;
-  for (const uint32_t ordinal : ordinals) {
-    Inspected lookup;
-    const TraceEntry entry = TRY(part.part().trace(ordinal, lookup));
-    const Ranked trace{parts_.has_hidden(visit.part) ? visit.start_max_ns : entry.start_ns,
-                       entry.id, TracePlaces::Place{visit.part, ordinal}};
-    if (could_enter(trace) && !in_best_.contains(trace.id)) out.push_back(trace);
-  }
-  std::ranges::sort(out, Newer());
-  return out;
+// From all places of the trace, once.
+Result<void> Search::settle(const TraceId& id, std::optional<TracePlaces::Place> known) {
+  if (!settled_.insert(id).second) return {};
+  if (++gathered_ % kChecksEvery == 0) CHECK_OK(control_.check());
+  const TracePlaces places = TRY(parts_.find(id, known));
+  if (places.places.empty() || !could_enter({places.start_ns, id})) return {};
+  if (!is_in_question(places.start_ns, places.end_ns) || !TRY(matches(places))) return {};
+  enter({places.start_ns, id, known});
+  return {};
 }
 
-Result<void> Search::confirm(const Ranked& candidate, bool seen) {
-  const TracePlaces places = TRY(parts_.find(candidate.id, candidate.known));
-  const Ranked trace{places.start_ns, candidate.id, candidate.known};
-  if (places.places.empty() || !could_enter(trace)) return {};
-  if (places.start_ns > question_.end_ns || places.end_ns < question_.start_ns) return {};
-  const TraceFacts facts{
-      .start_ns = places.start_ns, .end_ns = places.end_ns, .root_name = {}, .root_service = {}};
-  const int64_t duration_ns = facts.duration_ns();
-  if (duration_ns < question_.duration_min_ns || duration_ns > question_.duration_max_ns) return {};
-  // In one part, the span that matched is the one that counts.
-  const bool holds = seen && places.places.size() == 1 && conditions_.size() == 1;
-  if (!holds && !TRY(all_conditions_hold(places))) return {};
+Result<bool> Search::matches(const TracePlaces& places) {
+  GatheredRows rows(bits_);
+  CHECK_OK(rows.gather(places));
+  return !TRY(pipeline_.evaluate(rows)).empty();
+}
+
+void Search::enter(const Ranked& trace) {
+  if (!in_best_.insert(trace.id).second) return;
   best_.insert(trace);
-  in_best_.insert(trace.id);
-  if (best_.size() <= question_.limit) return {};
+  if (best_.size() <= question_.limit) return;
   in_best_.erase(best_.rbegin()->id);
   best_.erase(std::prev(best_.end()));
-  return {};
-}
-
-Result<bool> Search::all_conditions_hold(const TracePlaces& places) {
-  const std::vector<SpanRef> spans = TRY(parts_.spans(places));
-  for (size_t c = 0; c < conditions_.size(); ++c) {
-    bool holds = false;
-    for (const SpanRef& span : spans) {
-      if ((holds = TRY(matches(c, span)))) break;
-    }
-    if (!holds) return false;
-  }
-  return true;
-}
-
-Result<bool> Search::matches(size_t condition, const SpanRef& span) {
-  PartColumns& part = parts_.part(span.part);
-  const uint32_t group = part.group_of(span.row);
-  const auto rows = matches(condition, span.part, group);
-  if (!rows && parts_.contain(rows.error(), span.part, group)) return false;
-  if (!rows) return std::unexpected(rows.error());
-  return *rows != nullptr && (*rows)->test(span.row - part.groups()[group].rows.first);
-}
-
-Result<const Bits*> Search::matches(size_t condition, uint32_t part, uint32_t group) {
-  const auto key = std::tuple(condition, part, group);
-  if (const auto known = matches_.find(key); known != matches_.end()) return known->second.get();
-  const auto columns = parts_.group(part, group);
-  std::optional<Bits> rows;
-  for (Filter& filter : conditions_[condition]) {
-    const Bits passing = TRY(filter.rows(*columns, &*facts_));
-    rows = rows ? *rows & passing : passing;
-    if (rows->none()) break;
-  }
-  if (!rows) rows.emplace(columns->owners(Scope::span).count, true);
-  if (condition == 0) {
-    result_.inspected_spans += rows->size();
-    parts_seen_.insert(part);
-  }
-  if (matches_.size() >= kMatchesKept) matches_.clear();
-  auto kept = rows->none() ? nullptr : std::make_unique<Bits>(*std::move(rows));
-  return matches_.insert_or_assign(key, std::move(kept)).first->second.get();
 }
 
 // ------------------------------------------------------------------------------- the answer
 
-Result<FoundTrace> Search::describe(const Ranked& trace) {
+bool Search::contain(const Error& error, const SpanRef& span) {
+  return parts_.contain(error, span.part, parts_.part(span.part).group_of(span.row));
+}
+
+Result<void> Search::describe(const Ranked& trace) {
   const TracePlaces places = TRY(parts_.find(trace.id, trace.known));
   FoundTrace out{.id = trace.id,
                  .start_ns = places.start_ns,
@@ -284,33 +220,55 @@ Result<FoundTrace> Search::describe(const Ranked& trace) {
                  .root_service = {},
                  .sets = {},
                  .services = {}};
-  out.sets.emplace_back();
-  const std::vector<SpanRef> spans = TRY(parts_.spans(places));
-  for (const SpanRef& span : spans) {
-    const auto described = describe_span(span, out);
-    if (!described &&
-        !parts_.contain(described.error(), span.part, parts_.part(span.part).group_of(span.row))) {
-      return std::unexpected(described.error());
-    }
+  GatheredRows rows(bits_);
+  CHECK_OK(rows.gather(places));
+  if (rows.size() == 0) return {};
+  CHECK_OK(count_services(rows.spans(), out));
+  const auto sets = pipeline_.evaluate(rows);
+  if (!sets && !contain(sets.error(), rows.spans().front())) return std::unexpected(sets.error());
+  for (const MatchedSpans& set : sets ? *sets : std::span<const MatchedSpans>()) {
+    out.sets.push_back(TRY(describe_set(set, rows)));
   }
-  PartSet::Root root = TRY(parts_.root(spans));
+  if (out.sets.empty()) return {};  // damage that was met meanwhile
+  PartSet::Root root = TRY(parts_.root(rows.spans()));
   out.root_name = std::move(root.name);
   out.root_service = std::move(root.service);
-  return out;
+  result_.traces.push_back(std::move(out));
+  return {};
 }
 
-Result<void> Search::describe_span(const SpanRef& span, FoundTrace& out) {
+Result<void> Search::count_services(std::span<const SpanRef> spans, FoundTrace& out) {
   constexpr uint64_t kStatusError = 2;  // OTLP's number
-  ServiceCounts& service = out.services[TRY(parts_.service_of(span))];
-  ++service.spans;
-  if (TRY(parts_.group_of(span)->number(Field::status_code, span.row)) == kStatusError) {
-    ++service.errors;
+  const auto count = [&](const SpanRef& span) -> Result<void> {
+    ServiceCounts& service = out.services[TRY(parts_.service_of(span))];
+    ++service.spans;
+    const uint64_t status = TRY(parts_.group_of(span)->number(Field::status_code, span.row));
+    if (status == kStatusError) ++service.errors;
+    return {};
+  };
+  for (const SpanRef& span : spans) {
+    const auto counted = count(span);
+    if (!counted && !contain(counted.error(), span)) return counted;
   }
-  if (!TRY(matches(0, span))) return {};
-  FoundSpanSet& set = out.sets.front();
-  ++set.matched;
-  if (set.spans.size() < question_.spans_per_set) set.spans.push_back(TRY(show(span)));
   return {};
+}
+
+Result<FoundSpanSet> Search::describe_set(const MatchedSpans& set, const GatheredRows& rows) {
+  FoundSpanSet out{.spans = {}, .matched = set.count(), .attributes = {}};
+  for (const auto& [key, value] : set.attributes) out.attributes.push_back({*key, value});
+  std::vector<uint32_t> shown;
+  set.each([&](uint32_t span) {
+    if (shown.size() < question_.spans_per_set) shown.push_back(span);
+  });
+  for (const uint32_t span : shown) {
+    auto found = show(rows.spans()[span]);
+    if (found) {
+      out.spans.push_back(*std::move(found));
+    } else if (!contain(found.error(), rows.spans()[span])) {
+      return std::unexpected(found.error());
+    }
+  }
+  return out;
 }
 
 Result<FoundSpan> Search::show(const SpanRef& span) {
@@ -320,26 +278,28 @@ Result<FoundSpan> Search::show(const SpanRef& span) {
                 .duration_ns = TRY(columns->number(Field::duration_ns, span.row)),
                 .name = {},
                 .attributes = {}};
-  if (names_) {
+  if (pipeline_.mentions(traceql::Intrinsic::name)) {
     const auto name = TRY(columns->value(Field::name, span.row));
     out.name = name ? name->text : std::string_view();
   }
   Filter::Shown shown;
-  for (Filter& filter : conditions_.front()) {
-    CHECK_OK(filter.show(*columns, span.row, &*facts_, shown));
-  }
-  for (const traceql::Attribute& attribute : question_.select) {
-    CHECK_OK(shown.add_first(attribute, {.group = columns.get(), .row = span.row}));
-  }
+  CHECK_OK(pipeline_.show(*columns, span.row, &facts_, shown));
   out.attributes = shown.values();
   return out;
 }
 
 }  // namespace
 
+Result<SearchQuestion> plan_search(const traceql::Query& query) {
+  SearchQuestion out;
+  out.pipeline = &query.pipeline;
+  out.never = traceql::never_matches(query.pipeline);
+  return out;
+}
+
 Result<SearchResult> search(std::span<const Snapshot> snapshots, const SearchQuestion& question,
                             const QueryControl& control) {
-  return Search(snapshots, question, control).run();
+  return Search(snapshots, TRY(Pipeline::compile(*question.pipeline)), question, control).run();
 }
 
 }  // namespace vivace

@@ -1,6 +1,6 @@
 // Search: the newest traces in which some spans pass a query.
 //
-//   auto question = TRY(plan_search(query));       // what of the language this version evaluates
+//   auto question = TRY(plan_search(query));
 //   question.limit = 20; ...
 //   SearchResult found = TRY(search(snapshots, question, control));
 //
@@ -8,9 +8,11 @@
 // trace, ties by trace id, and the same each time. Times, root and statistics are those of the
 // whole trace, wherever its parts lie; a span counts once.
 //
-// HOW. Row groups are visited from the newest; in each, the filter leaves rows, these their traces,
-// and a trace whose start in this part is older than the worst of `limit` traces found so far needs
-// no further look. The search ends when no row group is left that could hold a newer one.
+// HOW. Row groups are visited from the newest; in each, filters leave rows, these their traces
+// (trace_scan.h), and those that are newer than the worst of `limit` traces found so far are asked
+// for their spansets (pipeline.h). The search ends when no row group is left that could hold a
+// newer one. What a trace looks like in the answer is evaluated again at the end, from all of its
+// spans.
 //
 // A WINDOW is on the whole trace: it begins before the end and ends after the start, both
 // inclusive. Row groups outside the window are visited only for their split traces that reach into
@@ -36,12 +38,8 @@
 namespace vivace {
 
 struct SearchQuestion {
-  // The spans of the answer pass all of these. Conditions are borrowed.
-  std::vector<const traceql::FieldExpr*> spans;
-  // And for each of these, some span of the trace passes.
-  std::vector<const traceql::FieldExpr*> elsewhere;
-  std::vector<traceql::Attribute> select;  // what the answer shows besides
-  bool never = false;                      // the answer is empty without looking
+  const traceql::Pipeline* pipeline = nullptr;  // borrowed; checked
+  bool never = false;                           // the answer is empty without looking
 
   uint32_t limit = 20;
   uint32_t spans_per_set = 3;
@@ -60,8 +58,9 @@ struct FoundSpan {
 };
 
 struct FoundSpanSet {
-  std::vector<FoundSpan> spans;  // the first, in canonical order
-  uint32_t matched = 0;          // all that pass
+  std::vector<FoundSpan> spans;        // the first, in canonical order
+  uint32_t matched = 0;                // all that pass
+  std::vector<ShownValue> attributes;  // of groups and aggregates, in the order of the stages
 };
 
 struct ServiceCounts {
@@ -74,8 +73,8 @@ struct FoundTrace {
   uint64_t start_ns = 0;
   uint64_t end_ns = 0;  // below the start in a trace of odd spans
   std::string root_name;
-  std::string root_service;  // empty if there is no root yet
-  std::vector<FoundSpanSet> sets;
+  std::string root_service;        // empty if there is no root yet
+  std::vector<FoundSpanSet> sets;  // at least one; groups by their first spans
   std::map<std::string, ServiceCounts> services;
 };
 
@@ -90,7 +89,6 @@ struct SearchResult {
 };
 
 // The question of a query, which must outlive it. A metrics query is asked by its spans.
-// Code::invalid_argument names what this version does not evaluate.
 Result<SearchQuestion> plan_search(const traceql::Query& query);
 
 Result<SearchResult> search(std::span<const Snapshot> snapshots, const SearchQuestion& question,

@@ -298,20 +298,9 @@ TEST(SearchRules, FiltersInARow) {
 TEST(SearchRules, ConditionsElsewhereInTheTrace) {
   const Snapshot snapshot =
       snapshot_of({{span(1, 2, 0), span(2, 4, 9)}, {span(1, 3, 5), span(2, 5, 8)}});
-  const auto first = traceql::parse("{ name = \"span 2\" }");
-  const auto second = traceql::parse("{ name = \"span 3\" }");
-  const auto third = traceql::parse("{ name = \"span 5\" }");
-  const auto condition = [](const auto& query) {
-    return &std::get<traceql::Spanset>(query->pipeline.stages.front())
-                .template get_if<traceql::Filter>()
-                ->condition;
-  };
-  SearchQuestion question;
-  question.spans = {condition(first)};
-  question.elsewhere = {condition(second)};
-  EXPECT_THAT(traces_of(search({&snapshot, 1}, question, {})), ElementsAre(1));
-  question.elsewhere.push_back(condition(third));
-  EXPECT_THAT(traces_of(search({&snapshot, 1}, question, {})), IsEmpty());
+  const std::string two = "{ name = \"span 2\" } && { name = \"span 3\" }";
+  EXPECT_THAT(traces_of(ask(snapshot, two)), ElementsAre(1));
+  EXPECT_THAT(traces_of(ask(snapshot, two + " && { name = \"span 5\" }")), IsEmpty());
 }
 
 }  // namespace

@@ -248,8 +248,9 @@ const std::vector<FilterCase>& filter_cases() {
          return has(s.attributes, "key 3", text("value 4")) ||
                 has(s.attributes, "key 4", boolean(true));
        }},
-      {"{ nestedSetParent < 0 && kind = client }", [](const SentSpan& s) { return s.kind == 3; }},
-      {"{ nestedSetParent < 0 }", everything},
+      {"{ nestedSetParent < 0 && kind = client }",
+       [](const SentSpan& s) { return s.parent_id.is_zero() && s.kind == 3; }},
+      {"{ nestedSetParent < 0 }", [](const SentSpan& s) { return s.parent_id.is_zero(); }},
       {"{ name = \"name 3\" } >> { name = \"name 4\" }", everything},
       {"{ }", everything},
       {"{", everything},

@@ -1,0 +1,145 @@
+// What spans of a trace share, and their places in its tree: read off the part where the trace lies
+// whole, else from all that it has anywhere. Called by filters, on the thread of the question.
+#include <algorithm>
+
+#include "query/part_set.h"
+#include "query/trace_rows.h"
+
+namespace vivace {
+
+Result<const TraceFacts*> TraceFactsOf::facts(PartColumns& part, uint32_t ordinal) {
+  Inspected lookup;
+  const TraceEntry entry = TRY(part.part().trace(ordinal, lookup));
+  if (facts_ && entry.id == last_) return &*facts_;
+  facts_.reset();
+  const uint32_t number = parts_.number_of(part);
+  auto facts = parts_.is_split(entry.id) || parts_.has_hidden(number)
+                   ? gathered(entry, {number, ordinal})
+                   : whole(entry, {number, ordinal});
+  last_ = entry.id;
+  facts_ = TRY(std::move(facts));
+  return &*facts_;
+}
+
+// All in the part: the trace table knows its times, and where its root is.
+Result<TraceFacts> TraceFactsOf::whole(const TraceEntry& entry, TracePlaces::Place place) {
+  TraceFacts out{
+      .start_ns = entry.start_ns, .end_ns = entry.end_ns, .root_name = {}, .root_service = {}};
+  if (!roots_ || !entry.root) return out;
+  auto root = parts_.name_of({.part = place.part, .row = *entry.root});
+  if (!root) return gathered(entry, place);  // there may be another
+  out.root_name = std::move(root->name);
+  out.root_service = std::move(root->service);
+  return out;
+}
+
+Result<TraceFacts> TraceFactsOf::gathered(const TraceEntry& entry, TracePlaces::Place place) {
+  const TracePlaces places = TRY(parts_.find(entry.id, place));
+  TraceFacts out{
+      .start_ns = places.start_ns, .end_ns = places.end_ns, .root_name = {}, .root_service = {}};
+  if (!roots_) return out;
+  const std::vector<SpanRef> spans = TRY(parts_.spans(places));
+  PartSet::Root root = TRY(parts_.root(spans));
+  out.root_name = std::move(root.name);
+  out.root_service = std::move(root.service);
+  return out;
+}
+
+// ------------------------------------------------------------------------------- trees
+
+Result<std::span<const TraceTree::Numbers>> TraceFactsOf::numbers(GroupColumns& group) {
+  const std::pair asked(group.part().serial(), group.group());
+  if (numbers_of_ == asked) return numbers_;
+  numbers_of_ = {};
+  const Range rows = group.owners(Scope::span);
+  numbers_.assign(rows.count, {});
+  const uint32_t part = parts_.number_of(group.part());
+  const auto columns = parts_.group(part, group.group());  // stays while others are looked at
+  CHECK_OK(parts_.is_in_order(part) ? number_runs(*columns, part) : number_head(*columns, part));
+  numbers_of_ = asked;
+  return numbers_;
+}
+
+Result<void> TraceFactsOf::number_runs(GroupColumns& group, uint32_t part) {
+  const Range rows = group.owners(Scope::span);
+  const TraceRuns table =
+      TRY(group.part().part().trace_runs(group.group(), group.part().inspected()));
+  std::vector<uint32_t> room;
+  const auto parents = words_of(*TRY(group.field(Field::parent_row)), room);
+  if (parents.size() != rows.count) return fail(Code::corrupt, "parents of some rows only");
+  uint32_t ordinal = table.first_ordinal;
+  for (const auto& [entry, first_row] : table.runs) {
+    const TracePlaces::Place place{part, ordinal++};
+    const uint32_t from = first_row - rows.first;
+    const bool is_whole = first_row >= rows.first && first_row + entry.spans <= rows.end() &&
+                          !parts_.is_split(entry.id);
+    if (is_whole && tree_.link_rows(parents.subspan(from, entry.spans), first_row)) {
+      spans_.clear();
+      tree_.number(of_trace_);
+      std::ranges::copy(of_trace_, numbers_.begin() + from);
+    } else {
+      CHECK_OK(number_gathered(entry.id, place, group));
+    }
+  }
+  return {};
+}
+
+Result<void> TraceFactsOf::number_head(GroupColumns& group, uint32_t part) {
+  std::vector<uint32_t> room;
+  std::vector<uint32_t> ordinals;
+  const auto of_rows = words_of(*TRY(group.field(Field::trace)), room);
+  ordinals.assign(of_rows.begin(), of_rows.end());
+  std::ranges::sort(ordinals);
+  const auto repeated = std::ranges::unique(ordinals);
+  ordinals.erase(repeated.begin(), repeated.end());
+  for (const uint32_t ordinal : ordinals) {
+    Inspected lookup;
+    const TraceEntry entry = TRY(group.part().part().trace(ordinal, lookup));
+    CHECK_OK(number_gathered(entry.id, {part, ordinal}, group));
+  }
+  return {};
+}
+
+Result<void> TraceFactsOf::number_gathered(const TraceId& id, TracePlaces::Place place,
+                                           GroupColumns& group) {
+  const Range rows = group.owners(Scope::span);
+  CHECK_OK(gather(id, place));
+  for (size_t i = 0; i < spans_.size(); ++i) {
+    const uint32_t at = spans_[i].row - rows.first;
+    if (spans_[i].part == place.part && at < rows.count) numbers_[at] = of_trace_[i];
+  }
+  return {};
+}
+
+Result<void> TraceFactsOf::gather(const TraceId& id, TracePlaces::Place place) {
+  spans_.clear();
+  place_of_.clear();
+  const TracePlaces places = TRY(parts_.find(id, place));
+  std::vector<SpanRef> spans = TRY(parts_.spans(places));
+  std::vector<TraceTree::Node> nodes;
+  CHECK_OK(nodes_of(parts_, spans, nodes));
+  tree_.link(nodes);
+  tree_.number(of_trace_);
+  spans_ = std::move(spans);
+  gathered_ = id;
+  return {};
+}
+
+// Whoever asks for one span of a trace asks for others of it next.
+Result<TraceTree::Numbers> TraceFactsOf::numbers_of(GroupColumns& group, uint32_t row) {
+  const auto ordinal = static_cast<uint32_t>(TRY(group.number(Field::trace, row)));
+  const uint32_t part = parts_.number_of(group.part());
+  Inspected lookup;
+  const TraceId id = TRY(group.part().part().trace(ordinal, lookup)).id;
+  if (spans_.empty() || id != gathered_) CHECK_OK(gather(id, {part, ordinal}));
+  if (place_of_.empty()) {
+    for (uint32_t i = 0; i < spans_.size(); ++i) {
+      place_of_.emplace(std::pair(spans_[i].part, spans_[i].row), i);
+    }
+  }
+  const auto found = place_of_.find({part, row});
+  if (found == place_of_.end()) return TraceTree::Numbers{};  // a repeat, or damage
+  return of_trace_[found->second];
+}
+
+}  // namespace vivace
