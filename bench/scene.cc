@@ -97,12 +97,14 @@ LoadRun Scene::load(const ServerProcess& server, const Workload& workload, PushO
   options.retry = true;
   LoadRun run;
   const double cpu_before = server.cpu_seconds();
-  const int64_t written_before = server.written_bytes();
+  const std::optional<int64_t> written_before = server.disk_written_bytes();
   run.pushed = push(workload, options);
   run.cpu_s = server.cpu_seconds() - cpu_before;
   pushed();
   run.cpu_until_idle_s = wait_until_idle(server) - cpu_before;
-  run.written_bytes = server.written_bytes() - written_before;
+  if (const auto written = server.disk_written_bytes(); written && written_before) {
+    run.written_bytes = *written - *written_before;
+  }
   run.rss_peak_bytes = server.rss_peak_bytes();
   for (const auto& [status, count] : run.pushed.statuses) {
     if (status != 200 && status != 429) {

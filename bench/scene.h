@@ -34,7 +34,7 @@ struct LoadRun {
   PushResult pushed;
   double cpu_s = 0;  // of the server, until the last ack
   double cpu_until_idle_s = 0;
-  int64_t written_bytes = 0;  // to disk, until idle
+  std::optional<int64_t> written_bytes = {};  // to disk, until idle; if the kernel tells
   int64_t rss_peak_bytes = 0;
 
   double acked() const {  // never 0

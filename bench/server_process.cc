@@ -11,6 +11,8 @@
 #include <sstream>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -151,14 +153,19 @@ double ServerProcess::cpu_seconds() const {
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-int64_t ServerProcess::written_bytes() const {
-  std::istringstream in(read_file(fmt::format("/proc/{}/io", pid_)));
-  std::string word;
-  int64_t bytes = 0;
-  while (in >> word >> bytes) {
-    if (word == "write_bytes:") return bytes;
+std::optional<int64_t> ServerProcess::disk_written_bytes() const {
+  constexpr int kSectorsWritten = 7;  // the field of the kernel's Documentation/block/stat.rst
+  constexpr int64_t kSectorBytes = 512;
+  struct stat info{};
+  if (::stat(files_.folder.c_str(), &info) != 0) return std::nullopt;
+  ::sync();
+  std::istringstream in(read_file(
+      fmt::format("/sys/dev/block/{}:{}/stat", major(info.st_dev), minor(info.st_dev))));
+  int64_t value = 0;
+  for (int field = 1; field <= kSectorsWritten; ++field) {
+    if (!(in >> value)) return std::nullopt;
   }
-  return 0;
+  return value * kSectorBytes;
 }
 
 std::optional<double> ServerProcess::metric(const std::string& sample) const {

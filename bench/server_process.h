@@ -10,11 +10,25 @@
 
 namespace vivace::bench {
 
+// The metrics-generator as a homelab has it. Nobody receives the rounds: they are made, packed and
+// kept.
+constexpr const char* kHomelabGenerator = R"(metrics_generator:
+  registry: {external_labels: {source: tempo}}
+  storage:
+    path: generator
+    remote_write: [{url: "http://127.0.0.1:1/api/v1/write", send_exemplars: true}]
+  processor:
+    span_metrics: {dimensions: [service.name, http.method, http.status_code, http.target]}
+    service_graphs: {dimensions: [service.name]}
+overrides:
+  defaults: {metrics_generator: {processors: [span-metrics, service-graphs, local-blocks]}}
+)";
+
 struct ServerFiles {
   std::string binary;
   std::string folder;                 // data, config and log go there; must exist
   std::function<void()> before_exec;  // in the child, for limits of its own; may be empty
-  std::string more_config = {};       // further sections of the file
+  std::string more_config = kHomelabGenerator;  // further sections of the file
 };
 
 class ServerProcess {
@@ -41,8 +55,10 @@ class ServerProcess {
   int64_t rss_bytes() const { return status_kib("VmRSS:") * 1024; }
   int64_t rss_peak_bytes() const { return status_kib("VmHWM:") * 1024; }
   double cpu_seconds() const;  // user and system, all threads
-  // What it caused to be written to disk, by the kernel's count (/proc/PID/io).
-  int64_t written_bytes() const;
+  // What was written so far to the disk that its folder is on, by whomever; after a sync of all. Not
+  // /proc/PID/io: that counts a whole folio of the page cache, up to megabytes, for each write into
+  // it. Nothing where the kernel does not tell.
+  std::optional<int64_t> disk_written_bytes() const;
   // The sample of exactly that name and labels in /metrics.
   std::optional<double> metric(const std::string& sample) const;
 

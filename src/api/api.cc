@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "api/params.h"
 #include "api/tags.h"
 #include "api/traces.h"
 #include "model/tenant.h"
@@ -83,6 +84,7 @@ void Api::route(net::Request request, net::Responder responder) {
   }
   if (path == "/ready") return ready(open("ready", std::move(request), std::move(responder)));
   if (path == "/metrics") return metrics(open("metrics", std::move(request), std::move(responder)));
+  if (path == "/flush") return flush(open("flush", std::move(request), std::move(responder)));
   const std::string prefix = options_.http_api_prefix + "/api/";
   if (path.starts_with(prefix)) {
     return route_api(std::string_view(path).substr(prefix.size()), std::move(request),
@@ -138,6 +140,25 @@ void Api::ready(Call call) const {
 void Api::metrics(Call call) {
   std::move(call).send({.headers = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
                         .body = context_.metrics->render()});
+}
+
+// The heads of all tenants turn over together, so that of one cannot be cut alone.
+void Api::flush(Call call) {
+  const Store* store = store_.load();
+  if (store == nullptr || !options_.flush) {
+    return std::move(call).send_text(503, "Ingester not ready: replaying the write-ahead log\n");
+  }
+  const Params params(call.request().query);
+  const std::string_view tenant = params.get("tenant");
+  if (!tenant.empty() && !store->has_tenant(std::string(tenant))) {
+    return std::move(call).send_text(404, "tenant not found\n");
+  }
+  auto kept = std::make_shared<Call>(std::move(call));
+  Workers::Task task = [this, kept] {
+    options_.flush();
+    std::move(*kept).send({.status = 204});
+  };
+  if (!queries_.submit(std::move(task))) std::move(*kept).send_text(429, "job queue full");
 }
 
 void Api::build_info(Call call) const {

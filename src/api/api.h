@@ -3,6 +3,7 @@
 //   path                            answer
 //   /ready                          200 "ready" once the store has been recovered, else 503
 //   /metrics                        own metrics, Prometheus text format 0.0.4
+//   /flush[?tenant=name]            204; all heads become blocks soon. 404 for an unknown tenant
 //   /api/echo                       "echo", Grafana's health check
 //   /api/status/buildinfo           version, for Grafana's feature switches
 //   /api/traces/{id}                a trace, v1; see traces.h
@@ -39,6 +40,7 @@ struct ApiOptions {
   bool multitenancy = false;
   int64_t trace_bytes_max = 0;          // of one trace in an answer; 0: no limit
   IsTraceCut is_trace_cut = {};         // null: none is
+  std::function<void()> flush = {};     // cuts all heads; used only while a store is set
   int64_t tag_bytes_max = 1'000'000;    // of the texts in a list of tags; 0: no limit
   int64_t query_bytes_max = 128 << 10;  // of a TraceQL text; 0: no limit
   int64_t search_range_max_ns = 0;      // between start and end; 0: no limit
@@ -69,6 +71,7 @@ class Api {
   Call open(std::string route, net::Request request, net::Responder responder) const;
   void ready(Call call) const;
   void metrics(Call call);
+  void flush(Call call);
   void build_info(Call call) const;
   void trace_by_id(Call call, std::string id, int version);
   void search(Call call);

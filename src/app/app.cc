@@ -72,6 +72,7 @@ class App::Parts {
               .trace_bytes_max = config_.limits.max_bytes_per_trace,
               .is_trace_cut = [this](const std::string& tenant,
                                      const TraceId& id) { return ingest_->has_cut(tenant, id); },
+              .flush = [this] { store_->flush(); },
               .tag_bytes_max = config_.limits.max_bytes_per_tag_values_query,
               .query_bytes_max = config_.queries.expression_bytes_max,
               .search_range_max_ns = config_.queries.search_range_max_ns,

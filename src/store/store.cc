@@ -113,13 +113,15 @@ void Store::append(Append append) {
                });
 }
 
+void Store::flush() { (void)durable_.push({.flush = true}); }
+
 // ---------------------------------------------------------------------------- the head thread
 
 void Store::run_head() {
   name_thread("head");
   while (auto durable = durable_.pop()) {
     if (durable->batch == nullptr) {
-      turn_over_if_due(durable->short_of_room);
+      turn_over_if_due(*durable);
       continue;
     }
     const Batch& batch = *durable->batch;
@@ -185,7 +187,7 @@ int64_t Store::steady_time_of(int64_t received_ns) const {
   return clock_.steady_ns() - std::max<int64_t>(0, clock_.unix_ns() - received_ns);
 }
 
-void Store::turn_over_if_due(bool short_of_room) {
+void Store::turn_over_if_due(const Durable& question) {
   const Generation& generation = *active_;
   if (generation.spans == 0) return;
   const bool is_old = clock_.steady_ns() - generation.began_ns >= options_.generation_age_max_ns;
@@ -193,7 +195,9 @@ void Store::turn_over_if_due(bool short_of_room) {
   const bool is_worth_it =
       generation.room.bytes() >= options_.generation_bytes_max / 4 ||
       generation.log_bytes >= static_cast<uint64_t>(options_.wal.bytes_max) / 8;
-  if (is_old || (short_of_room && is_worth_it)) turn_over(appended_end_);
+  if (question.flush || is_old || (question.short_of_room && is_worth_it)) {
+    turn_over(appended_end_);
+  }
 }
 
 void Store::turn_over(Lsn end) {

@@ -113,6 +113,10 @@ class Store {
   // Whether anything is stored for it; true for the tenant of an instance without tenants.
   bool has_tenant(const std::string& tenant) const;
 
+  // Cuts all heads, whatever their age and size, behind what is being appended now. Any thread; may
+  // wait for room in a queue, not for the cut.
+  void flush();
+
   // Finishes what was appended, syncs, ends the threads. What is in heads stays in the log.
   // Idempotent.
   void stop();
@@ -128,6 +132,7 @@ class Store {
     Reservation room = {};
     std::move_only_function<void(Result<Head::Appended>)> done = {};
     bool short_of_room = false;  // without a batch: whether something was refused
+    bool flush = false;          // without a batch: whatever the heads are
   };
 
   Store(Storage& storage, const StoreOptions& options, const Clock& clock, Metrics& metrics);
@@ -153,7 +158,7 @@ class Store {
   Head& head_of(const std::string& tenant);
   bool is_full(const Arrival& next) const;
   int64_t steady_time_of(int64_t received_ns) const;
-  void turn_over_if_due(bool short_of_room);
+  void turn_over_if_due(const Durable& question);
   void turn_over(Lsn end);
 
   // The cut thread; in store_cut.cc.

@@ -78,6 +78,18 @@ TEST_F(StoreCutTest, AHeadIsCutWhenItIsOld) {
   expect_spans(sent);
 }
 
+TEST_F(StoreCutTest, HeadsAreCutWhenAsked) {
+  start();
+  store_->flush();
+  const std::vector<SentSpan> sent = push(3);
+  EXPECT_EQ(metric(*metrics_, "tempodb_blocklist_length"), 0) << "there was nothing to cut";
+  store_->flush();
+  wait_for_blocks(1);
+  expect_spans(sent);
+  EXPECT_EQ(start().spans, 0U);
+  expect_spans(sent);
+}
+
 TEST_F(StoreCutTest, TenantsTurnOverTogether) {
   start();
   const std::vector<SentSpan> a = push(100, "a");
