@@ -99,14 +99,11 @@ Datum to_datum(const Any& value) {
   }
 }
 
-// An event and a link that stand for all those of the span; or, where there is no filter, `first`:
-// each attribute is taken from the first that has it.
+// Over one span, with an event and a link that stand for all those of the span.
 class Evaluation {
  public:
   Evaluation(const Trace& trace, const SentSpan& span, const SentEvent* event, const SentLink* link)
       : trace_(trace), span_(span), event_(event), link_(link) {}
-  Evaluation(const Trace& trace, const SentSpan& span)
-      : trace_(trace), span_(span), event_(nullptr), link_(nullptr), first_(true) {}
 
   bool passes(const FieldExpr& condition) { return is(run(condition), true); }
   Datum value(const FieldExpr& expression) { return to_datum(run(expression)); }
@@ -128,15 +125,10 @@ class Evaluation {
     return run_binary(*e.get_if<traceql::Binary>());
   }
 
-  template <class T>
-  bool none(const std::vector<T>& all, const T* one) const {
-    return first_ ? all.empty() : one == nullptr;
-  }
-
   Any nil_test(const traceql::NilTest& test) {
     if (const auto* attribute = test.operand->get_if<Attribute>()) {
-      if (wants_event(*attribute) && none(span_.events, event_)) return boolean(false);
-      if (wants_link(*attribute) && none(span_.links, link_)) return boolean(false);
+      if (wants_event(*attribute) && event_ == nullptr) return boolean(false);
+      if (wants_link(*attribute) && link_ == nullptr) return boolean(false);
     }
     return boolean(run(*test.operand).is_nil() == test.wants_nil);
   }
@@ -236,22 +228,7 @@ class Evaluation {
     return a.intrinsic == Intrinsic::link_trace_id || a.intrinsic == Intrinsic::link_span_id;
   }
 
-  Any first_value(const Attribute& a) {
-    Any out;
-    if (wants_event(a)) {
-      for (const SentEvent& event : span_.events) {
-        if (out.is_nil()) out = Evaluation(trace_, span_, &event, nullptr).attribute_value(a);
-      }
-    } else {
-      for (const SentLink& link : span_.links) {
-        if (out.is_nil()) out = Evaluation(trace_, span_, nullptr, &link).attribute_value(a);
-      }
-    }
-    return out;
-  }
-
   Any attribute_value(const Attribute& a) {
-    if (first_ && (wants_event(a) || wants_link(a))) return first_value(a);
     if (wants_event(a) && event_ == nullptr) return {};
     if (wants_link(a) && link_ == nullptr) return {};
     if (a.intrinsic != Intrinsic::none) return intrinsic(a.intrinsic);
@@ -354,33 +331,45 @@ class Evaluation {
   const SentSpan& span_;
   const SentEvent* event_;
   const SentLink* link_;
-  bool first_ = false;
 };
 
-}  // namespace
-
-// Some event and some link of the span; of each at least "none".
-bool passes(const FieldExpr& condition, const Trace& trace, const SentSpan& span) {
+// Calls take(evaluation) for every event with every link; of each at least for "none".
+template <class Take>
+void each_pair(const Trace& trace, const SentSpan& span, Take take) {
   std::vector<const SentEvent*> events;
   std::vector<const SentLink*> links;
   for (const SentEvent& event : span.events) events.push_back(&event);
   for (const SentLink& link : span.links) links.push_back(&link);
   if (events.empty()) events.push_back(nullptr);
   if (links.empty()) links.push_back(nullptr);
-  bool found = false;
   for (const SentEvent* event : events) {
-    for (const SentLink* link : links) {
-      found = Evaluation(trace, span, event, link).passes(condition) || found;
-    }
+    for (const SentLink* link : links) take(Evaluation(trace, span, event, link));
   }
+}
+
+template <class Expression>
+Datum first_value(const Expression& expression, const Trace& trace, const SentSpan& span) {
+  Datum out;
+  each_pair(trace, span, [&](Evaluation evaluation) {
+    if (out.type() == Type::nil) out = evaluation.value(expression);
+  });
+  return out;
+}
+
+}  // namespace
+
+bool passes(const FieldExpr& condition, const Trace& trace, const SentSpan& span) {
+  bool found = false;
+  each_pair(trace, span,
+            [&](Evaluation evaluation) { found = evaluation.passes(condition) || found; });
   return found;
 }
 
 Datum value_of(const FieldExpr& expression, const Trace& trace, const SentSpan& span) {
-  return Evaluation(trace, span).value(expression);
+  return first_value(expression, trace, span);
 }
 Datum value_of(const Attribute& attribute, const Trace& trace, const SentSpan& span) {
-  return Evaluation(trace, span).value(attribute);
+  return first_value(attribute, trace, span);
 }
 
 Datum datum_of(const SentValue& value) { return to_datum(stored(value)); }

@@ -13,7 +13,7 @@ namespace vivace::naive {
 // Whether some event and some link of the span make the condition true; of each at least "none".
 bool passes(const traceql::FieldExpr& condition, const Trace& trace, const SentSpan& span);
 
-// Outside of filters an attribute of events (or links) is that of the first which has it.
+// Outside of filters the first event and link count that make anything but nil of it.
 traceql::Datum value_of(const traceql::FieldExpr& expression, const Trace& trace,
                         const SentSpan& span);
 traceql::Datum value_of(const traceql::Attribute& attribute, const Trace& trace,

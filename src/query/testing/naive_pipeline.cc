@@ -42,6 +42,11 @@ bool related(Relation relation, const Place& a, const Place& b) {
   }
 }
 
+// Of one type and text: NaN is a group, and so is -0.0.
+bool is_same(const Datum& a, const Datum& b) {
+  return a.type() == b.type() && traceql::datum_text(a) == traceql::datum_text(b);
+}
+
 class Evaluator {
  public:
   explicit Evaluator(const Trace& trace) : trace_(trace) {}
@@ -80,7 +85,7 @@ class Evaluator {
       for (const size_t span : set.spans) {
         const Datum value = value_of(by.by, trace_, trace_.spans[span]);
         const auto group = std::ranges::find_if(groups, [&](const SpanSet& other) {
-          return other.attributes.back().value.payload == value.payload;
+          return is_same(other.attributes.back().value, value);
         });
         if (group != groups.end()) {
           group->spans.push_back(span);
@@ -99,7 +104,9 @@ class Evaluator {
     for (SpanSet set : sets) {
       const std::optional<Datum> value = aggregate(filter.aggregate(), set);
       if (!value) continue;
-      set.attributes.push_back({traceql::canonical(filter.aggregate()), *value});
+      const std::string name = traceql::canonical(filter.aggregate());
+      std::erase_if(set.attributes, [&](const Label& label) { return label.name == name; });
+      set.attributes.push_back({name, *value});
       const auto passes = traceql::compute(filter.op, *value, filter.number());
       if (passes && passes->as<bool>()) out.push_back(std::move(set));
     }

@@ -24,6 +24,7 @@ std::optional<size_t> parent_of(const Trace& trace, const ById& by_id, size_t ch
   if (found == by_id.end()) return std::nullopt;
   const std::vector<size_t>& candidates = found->second;
   if (candidates.size() == 1) return candidates.front();
+  if (candidates.size() > 2) return std::nullopt;
   const int32_t wanted = span.kind == kServer ? kClient : kServer;
   for (const size_t candidate : candidates) {
     if (trace.spans[candidate].kind == wanted) return candidate;
@@ -46,7 +47,7 @@ class Numbering {
     for (size_t i = 0; i < trace_.spans.size(); ++i) {
       if (trace_.spans[i].parent_id.is_zero()) {
         roots_.push_back(i);
-      } else if (const auto parent = parent_of(trace_, by_id, i)) {
+      } else if (const auto parent = parent_of(trace_, by_id, i); parent && *parent != i) {
         children_[*parent].push_back(i);
       }
     }

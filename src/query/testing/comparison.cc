@@ -1,0 +1,168 @@
+// The two evaluators side by side. What fails on the side of the oracle need not fail on the other:
+// operands that nobody looks at do not.
+#include "query/testing/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "query/testing/answers.h"
+#include "traceql/traceql.h"
+
+namespace vivace {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+
+bool is_not_yet(const Error& error) { return error.message.contains("does not evaluate"); }
+
+double tolerance_of(const traceql::Query& query) {
+  return query.metric->function == traceql::Metric::Function::quantile_over_time ? 0.01 : 1e-9;
+}
+
+// Whether a second stage decides between numbers that rounding may have made different.
+bool is_close_call(const std::vector<naive::Trace>& traces, traceql::Query& query,
+                   const naive::MetricRange& range) {
+  if (query.second_stages.empty()) return false;
+  const double tolerance = 2 * tolerance_of(query);
+  const bool is_estimate = tolerance > 1e-3;
+  std::map<uint64_t, std::vector<double>> numbers;
+  const auto stages = std::exchange(query.second_stages, {});
+  for (const naive::Series& series : naive::metrics(traces, query, range)) {
+    for (const auto& [time, value] : series.points) numbers[time].push_back(value);
+  }
+  query.second_stages = stages;
+  const auto is_close = [&](double a, double b) {
+    return (is_estimate || a != b) &&
+           std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b));
+  };
+  for (const auto& [time, values] : numbers) {
+    for (const double& a : values) {
+      for (const traceql::SecondStage& stage : stages) {
+        if (is_close(a, stage.value)) return true;
+      }
+      for (const double& b : values) {
+        if (&a != &b && is_close(a, b)) return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+void QueryCount::report(std::initializer_list<const char*> kinds, size_t kinds_min) const {
+  fmt::print("{} pairs, {:.1f} % with an answer, {:.1f} % that fail, {:.1f} % refused\n", pairs,
+             share(answered), share(failed), share(refused));
+  const bool is_complete = pairs >= 500 && refused == 0;
+  size_t known = 0;
+  for (const auto& [feature, times] : features) {
+    fmt::print("  {:5.1f} %  {}\n", share(times), feature);
+    const std::string& name = feature;
+    if (std::ranges::none_of(kinds, [&](const char* kind) { return name.starts_with(kind); })) {
+      continue;
+    }
+    ++known;
+    if (is_complete) EXPECT_GE(share(times), 1) << feature;
+  }
+  if (!is_complete) return;
+  EXPECT_GE(known, kinds_min);
+  EXPECT_GE(share(answered), 30);
+  EXPECT_LE(share(failed), 5);
+}
+
+void QueryComparison::run(const Snapshot& snapshot, const std::vector<naive::Trace>& traces,
+                          Over over, QueryCount& count) {
+  const RandomQuery query = over == Over::time ? queries_.metrics() : queries_.search();
+  const std::string about = fmt::format("seed {}: {}", seed_, query.text);
+  auto parsed = traceql::parse(query.text);
+  ASSERT_TRUE(parsed) << about << ": " << parsed.error().text();
+  count.add(query);
+  Asked asked{snapshot, traces, *std::move(parsed), about};
+  try {
+    over == Over::time ? compare_metrics(asked, count) : compare_search(asked, count);
+  } catch (const naive::Failure&) {
+    ++count.failed;
+  }
+}
+
+void QueryComparison::compare_search(const Asked& asked, QueryCount& count) {
+  const uint32_t limit = random_.chance(60) ? 1'000 : 1 + static_cast<uint32_t>(random_.number(5));
+  const uint32_t spans = random_.chance(60) ? 10'000 : static_cast<uint32_t>(random_.number(4));
+  uint64_t start_ns = 0;
+  uint64_t end_ns = UINT64_MAX;
+  if (random_.chance(20)) {
+    start_ns = RandomTraces::kStart + random_.number(RandomTraces::kRange);
+    end_ns = start_ns + random_.number(30 * kSecond);
+  }
+  std::vector<naive::Found> found = naive::search(asked.traces, asked.query);
+  std::erase_if(found, [&](const naive::Found& one) {
+    return one.trace->start_ns > end_ns || one.trace->end_ns < start_ns;
+  });
+  auto question = plan_search(asked.query);
+  ASSERT_TRUE(question) << asked.about << ": " << question.error().message;
+  question->limit = limit;
+  question->spans_per_set = spans;
+  question->start_ns = start_ns;
+  question->end_ns = end_ns;
+  const auto result = search({&asked.snapshot, 1}, *question, {});
+  ASSERT_TRUE(result) << asked.about << ": " << result.error().message;
+  EXPECT_EQ(difference(answer_of(*result), answer_of(found, limit, spans)), "")
+      << asked.about
+      << fmt::format(" limit {} spss {} window {}-{}", limit, spans, start_ns, end_ns);
+  count.answered += found.empty() ? 0 : 1;
+}
+
+naive::MetricRange QueryComparison::range() {
+  naive::MetricRange out;
+  out.start_ns = RandomTraces::kStart + random_.number(RandomTraces::kRange / 2);
+  out.end_ns = out.start_ns + 1 + random_.number(RandomTraces::kRange);
+  if (random_.chance(40)) {
+    out.start_ns = RandomTraces::kStart;
+    out.end_ns = out.start_ns + RandomTraces::kRange;
+  }
+  out.step_ns = (1 + random_.number(40)) * kSecond / 2;
+  out.is_instant = random_.chance(20);
+  return out;
+}
+
+void QueryComparison::compare_metrics(Asked& asked, QueryCount& count) {
+  traceql::Query& query = asked.query;
+  const naive::MetricRange range = this->range();
+  const std::vector<naive::Series> wanted = naive::metrics(asked.traces, query, range);
+  count.answered += wanted.empty() ? 0 : 1;
+
+  auto question = plan_metrics(query);
+  if (!question && is_not_yet(question.error())) {
+    ++count.refused;
+    return;
+  }
+  ASSERT_TRUE(question) << asked.about << ": " << question.error().message;
+  const auto axis = range.is_instant
+                        ? MetricsAxis::instant(range.start_ns, range.end_ns)
+                        : MetricsAxis::range(range.start_ns, range.end_ns, range.step_ns, 10'000);
+  ASSERT_TRUE(axis) << asked.about;
+  question->axis = *axis;
+  const auto result = evaluate_metrics({&asked.snapshot, 1}, *question, {});
+  if (!result && is_not_yet(result.error())) {
+    ++count.refused;
+    return;
+  }
+  ASSERT_TRUE(result) << asked.about << ": " << result.error().message;
+  const auto got = answer_of(*result, *axis);
+  const std::string where =
+      fmt::format("{} range {}-{} step {} instant {}", asked.about, range.start_ns, range.end_ns,
+                  range.step_ns, range.is_instant);
+  if (query.metric->comparison) {
+    const auto top = static_cast<size_t>(std::exchange(query.metric->comparison->top, 1'000'000));
+    EXPECT_EQ(difference_of_compare(got, naive::metrics(asked.traces, query, range), top), "")
+        << where;
+  } else if (!is_close_call(asked.traces, query, range)) {
+    EXPECT_EQ(difference(got, wanted, tolerance_of(query)), "") << where;
+  }
+}
+
+}  // namespace vivace
