@@ -52,6 +52,49 @@ bool is_close_call(const std::vector<naive::Trace>& traces, traceql::Query& quer
   return false;
 }
 
+// What select() names and the span has, the answer must show of it. Empty: it does.
+std::string not_shown(const traceql::Attribute& attribute, const naive::Trace& trace,
+                      const SentSpan& span, const FoundSpan& found) {
+  using traceql::Intrinsic;
+  constexpr Intrinsic kNever[] = {Intrinsic::duration,  Intrinsic::trace_duration,
+                                  Intrinsic::root_name, Intrinsic::root_service,
+                                  Intrinsic::trace_id,  Intrinsic::span_id};
+  if (attribute.intrinsic == Intrinsic::name) {
+    return found.name == span.name ? "" : "name " + span.name;
+  }
+  if (std::ranges::find(kNever, attribute.intrinsic) != std::end(kNever)) return "";
+  const traceql::Datum value = naive::value_of(attribute, trace, span);
+  if (value.type() == traceql::Type::nil) return "";
+  const std::string key =
+      attribute.intrinsic == Intrinsic::none ? attribute.name : traceql::canonical(attribute);
+  const std::string text = traceql::datum_text(value);
+  for (const ShownValue& shown : found.attributes) {
+    if (shown.key == key && traceql::datum_text(shown.value) == text) return "";
+  }
+  return key + " = " + text;
+}
+
+void expect_shown(const traceql::Select& select, const std::vector<naive::Trace>& traces,
+                  const SearchResult& result, const std::string& about) {
+  for (const FoundTrace& one : result.traces) {
+    const auto trace = std::ranges::find(traces, one.id, &naive::Trace::id);
+    ASSERT_NE(trace, traces.end());
+    for (const FoundSpanSet& set : one.sets) {
+      for (const FoundSpan& found : set.spans) {
+        const auto is_it = [&](const SentSpan& span) {
+          return span.span_id == found.id && span.start_ns == found.start_ns &&
+                 span.end_ns - span.start_ns == found.duration_ns;
+        };
+        if (std::ranges::count_if(trace->spans, is_it) != 1) continue;  // the halves of a call
+        const SentSpan& span = *std::ranges::find_if(trace->spans, is_it);
+        for (const traceql::Attribute& attribute : select.attributes) {
+          EXPECT_EQ(not_shown(attribute, *trace, span, found), "") << about;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void QueryCount::report(std::initializer_list<const char*> kinds, size_t kinds_min) const {
@@ -113,6 +156,10 @@ void QueryComparison::compare_search(const Asked& asked, QueryCount& count) {
   EXPECT_EQ(difference(answer_of(*result), answer_of(found, limit, spans)), "")
       << asked.about
       << fmt::format(" limit {} spss {} window {}-{}", limit, spans, start_ns, end_ns);
+  for (const traceql::Stage& stage : asked.query.pipeline.stages) {
+    const auto* select = std::get_if<traceql::Select>(&stage);
+    if (select != nullptr) expect_shown(*select, asked.traces, *result, asked.about);
+  }
   count.answered += found.empty() ? 0 : 1;
 }
 
