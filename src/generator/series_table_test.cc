@@ -117,6 +117,19 @@ TEST(SeriesTable, BodiesHoldSoManySamplesAndNoMore) {
   EXPECT_EQ(got.bodies, 6U);
 }
 
+TEST(SeriesTable, BodiesTakeNoMoreMemoryThanIsCounted) {
+  const RoundOptions options{.samples_max = 1000};
+  RoundWriter writer(options, kNowMs);
+  LabelSet set;
+  set.add("service", std::string(200, 'a'));
+  const SeriesLabels labels = set.encode({});
+  const std::string name = label_field("__name__", "calls_total");
+  for (int i = 0; i < 1000; ++i) writer.add({.labels = &labels, .name = name});
+  const Round round = writer.finish();
+  ASSERT_EQ(round.values.size(), 1U);
+  EXPECT_LE(round.values[0].packed.capacity(), 2 * round.values[0].packed.size());
+}
+
 TEST(LabelSet, BoundsAreShortestDecimals) {
   EXPECT_EQ(bound_text(0.002), "0.002");
   EXPECT_EQ(bound_text(1.6), "1.6");

@@ -176,6 +176,7 @@ std::string gzip(std::string_view bytes) {
 std::string pack_snappy_block(std::string_view bytes) {
   std::string out;
   snappy::Compress(bytes.data(), bytes.size(), &out);
+  out.shrink_to_fit();  // it had room for the worst case, and may wait for long
   return out;
 }
 
