@@ -77,7 +77,8 @@ Result<Column> Block::neighbour(Field field, uint32_t group, Inspected& inspecte
     return found->column;
   }
   Inspected own;
-  Column column = TRY(read(field, group, own));
+  Column column =
+      field == Field::parent_row ? TRY(parent_rows(group, own)) : TRY(read(field, group, own));
   inspected.bytes += own.bytes;
   recent[next++ % recent.size()] = {cache_number_, field, group, column, own.bytes};
   return column;
@@ -151,19 +152,20 @@ Result<Column> Block::parent_rows(uint32_t group, Inspected& inspected) const {
     decoded->words[i] = stored.longs[i] == 0 ? kNoRow : kOtherRow;
   }
   if (forms.coding == Coding::references) {
+    bool is_outside = false;
     for (const BlockTrace& trace : table->traces) {
       const uint32_t from = std::max(trace.first_row, rows.first);
       const uint32_t end = std::min(trace.first_row + trace.entry.spans, rows.end());
-      for (uint32_t row = from; row < end; ++row) {
+      for (uint32_t row = from; row < end; ++row) {  // without a decision a row
         const uint32_t reference = stored.references[row - rows.first];
-        if (reference == 0) continue;
-        const int64_t parent = int64_t{row} - to_distance(reference);
-        if (parent < from || parent >= end) {
-          return std::unexpected(at(corrupt("a parent outside of its trace"), asked));
-        }
-        decoded->words[row - rows.first] = static_cast<uint32_t>(parent);
+        const uint32_t parent = row - static_cast<uint32_t>(to_distance(reference));
+        const bool refers = reference != 0;
+        is_outside |= refers & (parent - from >= end - from);
+        uint32_t& word = decoded->words[row - rows.first];
+        word = refers ? parent : word;
       }
     }
+    if (is_outside) return std::unexpected(at(corrupt("a parent outside of its trace"), asked));
   }
   Column column;
   column.slices.push_back(

@@ -143,7 +143,7 @@ ExpectedColumn Block::expected(Field field, uint32_t group) const {
 Result<Column> Block::read(Field field, uint32_t group, Inspected& inspected) const {
   if (field == Field::trace) return trace_column(group, inspected);
   if (field == Field::received_ns) return received_column(group);
-  if (field == Field::parent_row) return parent_rows(group, inspected);
+  if (field == Field::parent_row) return neighbour(field, group, inspected);
   const Asked asked = asked_for(field, group);
   Column column = TRY(read_column(asked, inspected));
   const bool ascends = field == Field::event_span || field == Field::link_span;

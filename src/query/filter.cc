@@ -142,7 +142,10 @@ Result<Bits> FilterRun::eval(FilterNode& node, Scope domain, const Bits& mask) {
       return mask - TRY(eval(*node.operands.front(), domain, mask));
     case Form::negate:
     case Form::is_nil:
+      break;
     case Form::combine:
+      if (domain != Scope::span) break;
+      if (auto found = TRY(compare_columns(node, mask))) return *std::move(found);
       break;
   }
   return each_row(node, domain, mask);

@@ -261,6 +261,16 @@ Result<Bits> FilterRun::since_start_bits(Predicate& predicate) {
 
 // Each trace is looked up once a part, and only if it is still in question.
 Result<Bits> FilterRun::trace_bits(FilterNode& node, const Bits& mask) {
+  if (node.attribute.intrinsic == Intrinsic::trace_duration) {
+    ASSERT(maybe_traces_ != nullptr);
+    std::vector<int64_t> durations(mask.size());
+    CHECK_OK(maybe_traces_->durations(group_, mask, durations));
+    Bits out(mask.size());
+    mask.each([&](uint32_t i) {
+      if (node.predicate->integer(durations[i])) out.set(i);
+    });
+    return out;
+  }
   PartColumns& part = group_.part();
   if (node.kept.serial != part.serial()) {
     node.kept = {.serial = part.serial(), .table = {}, .traces = {}};

@@ -121,6 +121,9 @@ class FilterRun {
   Result<Bits> link_trace_bits(Predicate& predicate, const Bits& mask);
   Result<Bits> trace_bits(FilterNode& node, const Bits& mask);
   Result<Bits> tree_bits(FilterNode& node, const Bits& mask);
+  // `a < b` of numbers that every span has; nothing if it is anything else.
+  Result<std::optional<Bits>> compare_columns(const FilterNode& node, const Bits& mask);
+  Result<bool> whole_numbers(const FilterNode& node, const Bits& mask, std::vector<int64_t>& out);
 
   // The spans that own the events or links of `bits`, and the other way round.
   Result<Bits> to_spans(Scope domain, const Bits& bits);

@@ -82,6 +82,10 @@ std::vector<SentSpan> data_set_p() {
 class FactsOfP final : public TraceValues {
  public:
   Result<const TraceFacts*> facts(PartColumns&, uint32_t) override { return &facts_; }
+  Result<void> durations(GroupColumns&, const Bits&, std::span<int64_t> out) override {
+    std::ranges::fill(out, facts_.duration_ns());
+    return {};
+  }
   Result<TraceTree::Numbers> numbers_of(GroupColumns&, uint32_t row) override {
     return numbers_.at(row);
   }

@@ -150,6 +150,7 @@ class TraceFactsOf final : public TraceValues {
   // `roots`: whether names of roots are asked for, which cost more than times.
   TraceFactsOf(PartSet& parts, bool roots) : parts_(parts), roots_(roots) {}
   Result<const TraceFacts*> facts(PartColumns& part, uint32_t ordinal) override;
+  Result<void> durations(GroupColumns& group, const Bits& mask, std::span<int64_t> out) override;
   Result<TraceTree::Numbers> numbers_of(GroupColumns& group, uint32_t row) override;
   Result<std::span<const TraceTree::Numbers>> numbers(GroupColumns& group) override;
 

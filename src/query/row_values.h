@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include "query/bits.h"
 #include "query/group_columns.h"
 #include "query/trace_tree.h"
 #include "traceql/ast.h"
@@ -34,6 +35,8 @@ struct TraceFacts {
 class TraceValues {
  public:
   virtual ~TraceValues() = default;
+  // Durations of the traces of the rows in the mask, by place in the row group.
+  virtual Result<void> durations(GroupColumns& group, const Bits& mask, std::span<int64_t> out) = 0;
   // Of one span.
   virtual Result<TraceTree::Numbers> numbers_of(GroupColumns& group, uint32_t row) = 0;
   // Of each span of the row group, by its place there. Good until the next call.

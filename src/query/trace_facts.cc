@@ -45,6 +45,40 @@ Result<TraceFacts> TraceFactsOf::gathered(const TraceEntry& entry, TracePlaces::
   return out;
 }
 
+// ------------------------------------------------------------------------------- row groups
+
+Result<void> TraceFactsOf::durations(GroupColumns& group, const Bits& mask,
+                                     std::span<int64_t> out) {
+  const Range rows = group.owners(Scope::span);
+  PartColumns& part = group.part();
+  const uint32_t number = parts_.number_of(part);
+  if (!parts_.is_in_order(number)) {
+    std::vector<uint32_t> room;
+    const auto ordinals = words_of(*TRY(group.field(Field::trace)), room);
+    boost::unordered_flat_map<uint32_t, int64_t> known;
+    for (uint32_t i = 0; i < rows.count; ++i) {
+      if (!mask.test(i)) continue;
+      const auto [trace, is_new] = known.try_emplace(ordinals[i], 0);
+      if (is_new) trace->second = TRY(facts(part, ordinals[i]))->duration_ns();
+      out[i] = trace->second;
+    }
+    return {};
+  }
+  const TraceRuns table = TRY(part.part().trace_runs(group.group(), part.inspected()));
+  uint32_t ordinal = table.first_ordinal;
+  for (const auto& [entry, first_row] : table.runs) {
+    const uint32_t from = std::max(first_row, rows.first) - rows.first;
+    const uint32_t end = std::min(first_row + entry.spans, rows.end()) - rows.first;
+    const uint32_t of_trace = ordinal++;
+    if (!mask.any(from, end - from)) continue;
+    TraceFacts known{
+        .start_ns = entry.start_ns, .end_ns = entry.end_ns, .root_name = {}, .root_service = {}};
+    if (parts_.is_split(entry.id) || parts_.has_hidden(number)) known = *TRY(facts(part, of_trace));
+    std::fill(out.begin() + from, out.begin() + end, known.duration_ns());
+  }
+  return {};
+}
+
 // ------------------------------------------------------------------------------- trees
 
 Result<std::span<const TraceTree::Numbers>> TraceFactsOf::numbers(GroupColumns& group) {
