@@ -62,7 +62,14 @@ Result<std::vector<std::string>> tenants_of(const net::Request& request, bool mu
 }  // namespace
 
 Api::Api(ApiOptions options, Call::Context context, Workers& queries)
-    : options_(std::move(options)), context_(context), queries_(queries) {}
+    : options_(std::move(options)), context_(context), queries_(queries) {
+  auto& bytes = context_.metrics->gauge("vivace_resource_counts_bytes",
+                                        "Counts of spans by resource that metrics queries keep.");
+  context_.metrics->gauge("vivace_resource_counts_bytes_max", "Limit of them.")
+      .Set(static_cast<double>(resource_counts_.bytes_max()));
+  context_.metrics->on_scrape(
+      [this, &bytes] { bytes.Set(static_cast<double>(resource_counts_.bytes())); });
+}
 
 net::Handler Api::handler() {
   return [this](net::Request request, net::Responder responder) {

@@ -101,6 +101,7 @@ Result<MetricsResult> run(const Call& call, const Store& store, const MetricsSet
   question.axis = TRY(parse_metrics_axis(params, instant, settings.clock->unix_ns(), settings));
   question.limits = settings.limits;
   question.limits.exemplars_max = parse_exemplars(params, settings.limits.exemplars_max);
+  question.maybe_counts = settings.maybe_counts;
   axis = question.axis;
   std::vector<Snapshot> snapshots;
   for (const std::string& tenant : call.tenants) snapshots.push_back(store.snapshot(tenant));

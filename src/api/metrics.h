@@ -26,6 +26,7 @@ struct MetricsSettings {
   int64_t query_bytes_max = 0;  // 0: no limit
   int64_t timeout_ns = 0;       // 0: none
   const Clock* clock = nullptr;
+  ResourceCounts* maybe_counts = nullptr;  // null: nothing is remembered between queries
 };
 
 void answer_metrics_range(Call call, const Store& store, const MetricsSettings& settings);

@@ -47,13 +47,25 @@ struct MemoryPlan {
   explicit MemoryPlan(int64_t machine_bytes)
       : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 160 * kMiB)),
         bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)),
+        metrics_query_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 256 * kMiB)),
         block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 64 * kMiB)),
         compaction_bytes(std::clamp(machine_bytes / 8, 16 * kMiB, 96 * kMiB)) {}
   int64_t head_bytes;
   int64_t bodies_bytes;
+  int64_t metrics_query_bytes;  // of each
   int64_t block_cache_bytes;
   int64_t compaction_bytes;
 };
+
+uint32_t count_of(int64_t value) {
+  return static_cast<uint32_t>(std::clamp<int64_t>(value, 0, UINT32_MAX));
+}
+
+MetricsLimits metrics_limits(const config::Queries& queries, const MemoryPlan& plan) {
+  return {.exemplars_max = count_of(queries.metrics_exemplars_max),
+          .series_max = count_of(queries.metrics_series_max),
+          .memory_bytes_max = plan.metrics_query_bytes};
+}
 
 }  // namespace
 
@@ -81,6 +93,9 @@ class App::Parts {
                                 .traces_max = config_.queries.search_traces_max,
                                 .spans_default = config_.queries.search_spans_default,
                                 .spans_max = config_.queries.search_spans_max},
+              .metrics_limits = metrics_limits(config_.queries, plan_),
+              .metrics_range_max_ns = config_.queries.metrics_range_max_ns,
+              .metrics_intervals_max = count_of(config_.queries.metrics_intervals_max),
               .version = version(),
               .revision = revision()},
              {.clock = &clock_, .metrics = &metrics_}, queries_) {}

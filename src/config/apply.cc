@@ -271,6 +271,19 @@ class Filler {
     if (settings_.has(traces_max)) to.search_traces_max = not_negative(traces_max);
     to.search_spans_default = not_negative("query_frontend.search.default_spans_per_span_set");
     to.search_spans_max = not_negative("query_frontend.search.max_spans_per_span_set");
+    metrics_queries(to);
+  }
+
+  void metrics_queries(Queries& to) {
+    const std::string_view range = "query_frontend.metrics.max_duration";
+    if (settings_.has(range)) to.metrics_range_max_ns = not_negative(range);
+    if (const int64_t override = not_negative("overrides.defaults.read.max_metrics_duration");
+        override > 0) {
+      to.metrics_range_max_ns = override;
+    }
+    to.metrics_exemplars_max = not_negative("query_frontend.metrics.max_exemplars");
+    to.metrics_intervals_max = positive("query_frontend.metrics.max_intervals");
+    to.metrics_series_max = not_negative("query_frontend.metrics.max_response_series");
   }
 
   static log::Level level(std::string_view name) {

@@ -114,6 +114,10 @@ struct Queries {
   int64_t search_traces_max = 262'144;
   int64_t search_spans_default = 3;  // of a set of spans
   int64_t search_spans_max = 100;
+  int64_t metrics_range_max_ns = 0;  // between start and end; 0: no limit
+  int64_t metrics_exemplars_max = 100;
+  int64_t metrics_intervals_max = 10'000;
+  int64_t metrics_series_max = 0;  // of an answer; 0: no limit
 };
 
 struct Config {

@@ -319,6 +319,15 @@ TEST(Config, LimitsOfQuestions) {
   EXPECT_EQ(loaded.config.queries.search_timeout_ns, kHour);
   EXPECT_EQ(loaded.config.queries.expression_bytes_max, 100);
   EXPECT_EQ(loaded.config.limits.max_bytes_per_tag_values_query, 5);
+  const Config metrics = with(
+                             "query_frontend: {metrics: {max_duration: 24h, max_exemplars: 10,\n"
+                             "  max_intervals: 500, max_response_series: 7}}")
+                             .config;
+  EXPECT_EQ(metrics.queries.metrics_range_max_ns, 24 * kHour);
+  EXPECT_EQ(metrics.queries.metrics_exemplars_max, 10);
+  EXPECT_EQ(metrics.queries.metrics_intervals_max, 500);
+  EXPECT_EQ(metrics.queries.metrics_series_max, 7);
+  EXPECT_EQ(with("").config.queries.metrics_range_max_ns, 0) << "off unless it is set";
   for (const char* section : {"query_frontend", "querier", "overrides.defaults.read"}) {
     EXPECT_THAT(loaded.inactive, Not(Contains(section)));
   }

@@ -92,8 +92,27 @@ void each_overflow_of(const Overflow& overflow, uint32_t owner, Take take) {
   }
 }
 
+// Owners that stand twice in one column; they ascend.
+std::vector<uint32_t> repeats_in(const Column& column) {
+  std::vector<uint32_t> many;
+  std::optional<uint32_t> last;
+  for (const Slice& slice : column.slices) {
+    if (slice.owners == nullptr) continue;  // each once
+    bool repeats = last && slice.count > 0 && slice.owners[0] == *last;
+    for (uint32_t i = 1; i < slice.count; ++i) repeats |= slice.owners[i] == slice.owners[i - 1];
+    for (uint32_t i = 0; repeats && i < slice.count; ++i) {
+      const bool again = i > 0 ? slice.owners[i] == slice.owners[i - 1] : slice.owners[i] == last;
+      if (again && (many.empty() || many.back() != slice.owners[i]))
+        many.push_back(slice.owners[i]);
+    }
+    if (slice.count > 0) last = slice.owners[slice.count - 1];
+  }
+  return many;
+}
+
 // The owners that have several values. Ascending, each once.
 std::vector<uint32_t> owners_of_many(const KeyColumns& key) {
+  if (key.columns.size() == 1) return repeats_in(key.columns.front().column);
   uint32_t first = UINT32_MAX;
   uint32_t last = 0;
   for (const TypedColumn& column : key.columns) {

@@ -17,6 +17,7 @@
 #include "query/metrics_labels.h"
 #include "query/metrics_series.h"
 #include "query/part_set.h"
+#include "query/pipeline_scan.h"
 #include "traceql/traceql.h"
 
 namespace vivace {
@@ -75,7 +76,7 @@ uint32_t exemplars_of(const MetricsQuestion& question) {
   return asked;
 }
 
-class Evaluation {
+class Evaluation final : public SpanSink {
  public:
   Evaluation(std::span<const Snapshot> snapshots, const MetricsQuestion& question,
              const QueryControl& control)
@@ -87,15 +88,25 @@ class Evaluation {
         grouping_(metric_.by, question.limits.values_max, memory_),
         measured_(metric_.of),
         exemplars_(question.axis, exemplars_of(question), shown_attributes(question),
-                   metric_.of.has_value()) {}
+                   metric_.of.has_value()) {
+    for (const Snapshot& snapshot : snapshots) {
+      kept_parts_.insert(kept_parts_.end(), snapshot.parts.begin(), snapshot.parts.end());
+    }
+  }
 
   Result<MetricsResult> run();
+  // What whole traces leave of a row group.
+  Result<void> take(uint32_t part, GroupColumns& group, const Bits& rows) override;
 
  private:
   Result<void> compile();
   Result<void> scan();
   Result<void> visit(uint32_t part, uint32_t group);
   Result<void> count(GroupColumns& group, const Bits& rows);
+  Result<bool> count_whole(GroupColumns& group, const Bits& rows);
+  Result<std::shared_ptr<const ResourceCounts::OfGroup>> resource_counts(GroupColumns& group);
+  void enter(uint32_t part);
+  void leave(uint32_t part);
   std::vector<MetricsSeries> series() const;
   std::vector<MetricsLabel> labels_of(const Cells::Row& row) const;
   void add_exemplars(const Cells::Row& row, MetricsSeries& out) const;
@@ -108,6 +119,7 @@ class Evaluation {
   PartSet parts_;
   Memory memory_;
   std::vector<Filter> filters_;
+  std::optional<Pipeline> pipeline_;  // of whole traces
   std::optional<TraceFactsOf> facts_;
   Grouping grouping_;
   Measured measured_;
@@ -115,6 +127,10 @@ class Evaluation {
   std::optional<Compared> compared_;
   ExemplarPicker exemplars_;
   mutable std::vector<bool> exemplar_taken_;
+
+  std::vector<std::shared_ptr<const Part>> kept_parts_;  // as PartSet numbers them
+  ResourceCounts::OfPart counts_;                        // of the part at hand
+  bool counts_grew_ = false;
 
   PickedRows rows_;
   std::vector<uint32_t> series_;
@@ -133,6 +149,7 @@ Result<void> Evaluation::compile() {
             filters_.back().mentions(Intrinsic::root_service);
   }
   roots = roots || std::ranges::any_of(metric_.by, names_root);
+  if (question_.is_of_traces) pipeline_ = TRY(Pipeline::compile(question_.query->pipeline));
   facts_.emplace(parts_, roots);
   if (metric_.comparison) {
     compared_ = TRY(Compared::make(*metric_.comparison, question_.axis, question_.limits, memory_));
@@ -156,8 +173,14 @@ Result<MetricsResult> Evaluation::run() {
 
 Result<void> Evaluation::scan() {
   const MetricsAxis& axis = question_.axis;
+  if (pipeline_) {
+    // Facts of its own: what it was told lasts until the next question, and counting asks too.
+    TraceFactsOf facts(parts_, pipeline_->needs_roots());
+    return scan_pipeline(parts_, *pipeline_, {axis.first_ns, axis.last_ns}, facts, control_, *this);
+  }
   for (uint32_t part = parts_.size(); part-- > 0;) {
     const std::vector<RowGroup>& groups = parts_.part(part).groups();
+    enter(part);
     for (uint32_t g = static_cast<uint32_t>(groups.size()); g-- > 0;) {
       if (parts_.is_hidden(part, g) || groups[g].start_min_ns > axis.last_ns ||
           groups[g].end_max_ns < axis.first_ns) {
@@ -169,7 +192,17 @@ Result<void> Evaluation::scan() {
       if (!visited && !parts_.contain(visited.error(), part, g)) return visited;
       if (memory_.is_short()) return std::unexpected(out_of_memory());
     }
+    leave(part);
   }
+  return {};
+}
+
+Result<void> Evaluation::take(uint32_t part, GroupColumns& group, const Bits& rows) {
+  ++result_.groups;
+  result_.inspected_spans += rows.size();
+  const auto counted = count(group, rows);
+  if (!counted && !parts_.contain(counted.error(), part, group.group())) return counted;
+  if (memory_.is_short()) return std::unexpected(out_of_memory());
   return {};
 }
 
@@ -185,9 +218,70 @@ Result<void> Evaluation::visit(uint32_t part, uint32_t g) {
   }
   if (!rows) rows.emplace(all.count, true);
   parts_.leave_out_repeats(part, g, *rows);
-  if (!rows->none()) CHECK_OK(count(*group, *rows));
+  if (!TRY(count_whole(*group, *rows)) && !rows->none()) CHECK_OK(count(*group, *rows));
   parts_.forget(part, g);
   return {};
+}
+
+// What earlier queries counted of blocks, which are the parts in order.
+void Evaluation::enter(uint32_t part) {
+  counts_.clear();
+  counts_grew_ = false;
+  if (question_.maybe_counts == nullptr || !kept_parts_[part]->is_in_order()) return;
+  if (const auto known = question_.maybe_counts->find(kept_parts_[part])) counts_ = *known;
+  counts_.resize(kept_parts_[part]->groups());
+}
+
+void Evaluation::leave(uint32_t part) {
+  if (counts_grew_) question_.maybe_counts->add(kept_parts_[part], std::move(counts_));
+}
+
+Result<std::shared_ptr<const ResourceCounts::OfGroup>> Evaluation::resource_counts(
+    GroupColumns& group) {
+  const bool kept = group.group() < counts_.size();
+  if (kept && counts_[group.group()] != nullptr) return counts_[group.group()];
+  std::vector<uint32_t> rows(group.owners(Scope::resource).count);
+  for (const Slice& slice : TRY(group.field(Field::resource))->column.slices) {
+    for (uint32_t i = 0; i < slice.count; ++i) {
+      if (slice.words[i] < rows.size()) ++rows[slice.words[i]];
+    }
+  }
+  ResourceCounts::OfGroup out;
+  for (uint32_t r = 0; r < rows.size(); ++r) {
+    if (rows[r] != 0) out.emplace_back(r, rows[r]);
+  }
+  out.shrink_to_fit();
+  auto shared = std::make_shared<const ResourceCounts::OfGroup>(std::move(out));
+  if (kept) counts_[group.group()] = shared;
+  counts_grew_ = counts_grew_ || kept;
+  return shared;
+}
+
+// False: its rows are to be looked at one by one. Whole row groups of one interval are counted by
+// the numbers of their resources.
+Result<bool> Evaluation::count_whole(GroupColumns& group, const Bits& rows) {
+  if (!filters_.empty() || compared_ || !cells_->only_counts() || rows.count() != rows.size()) {
+    return false;
+  }
+  const RowGroup& extent = group.part().groups()[group.group()];
+  const auto interval = PickedRows::only_interval(extent, question_.axis);
+  if (!interval || exemplars_.wants(extent)) return false;
+  if (grouping_.is_single()) {
+    cells_->add_many(0, *interval, rows.count(), memory_);
+  } else if (TRY(grouping_.is_of_resources(group))) {
+    std::vector<std::pair<uint32_t, uint32_t>> counts;  // series, spans
+    const auto of_resources = TRY(resource_counts(group));
+    for (const auto& [resource, spans] : *of_resources) {
+      counts.emplace_back(TRY(grouping_.of_resource(group, resource)), spans);
+    }
+    for (const auto& [series, spans] : counts) {
+      cells_->add_many(series, *interval, spans, memory_);
+    }
+  } else {
+    return false;
+  }
+  result_.counted_spans += rows.count();
+  return true;
 }
 
 Result<void> Evaluation::count(GroupColumns& group, const Bits& rows) {

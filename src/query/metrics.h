@@ -1,6 +1,6 @@
 // TraceQL metrics: numbers over time of the spans that a query names.
 //
-//   auto question = TRY(plan_metrics(query));     // what of the language this version evaluates
+//   auto question = TRY(plan_metrics(query));
 //   question.axis = TRY(MetricsAxis::range(start_ns, end_ns, step_ns, 10'000));
 //   MetricsResult result = TRY(evaluate_metrics(snapshots, question, control));
 //
@@ -11,7 +11,8 @@
 // HOW. Row groups that may have starts in the range are looked at one by one. A filter picks rows;
 // `by` makes of each row the number of a series (metrics_labels.h), its start that of an interval;
 // cells (metrics_cells.h), series x intervals, take them in. Where a whole row group lies in one
-// interval its starts are not read.
+// interval its starts are not read. What is more than filters before the metric is evaluated over
+// whole traces (pipeline_scan.h), and its spans are counted in the same way.
 //
 // BOUNDS. An attribute has at most `values_max` values in `by` and compare(): spans with further
 // ones are in no series, and the answer says so. All that is kept is bounded by `memory_bytes_max`;
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "query/metrics_axis.h"
+#include "query/metrics_counts.h"
 #include "query/query_control.h"
 #include "store/snapshot.h"
 #include "traceql/ast.h"
@@ -41,11 +43,14 @@ struct MetricsLimits {
 
 struct MetricsQuestion {
   const traceql::Query* query = nullptr;  // borrowed; has a metric
-  // Spans that pass all of these are counted. Borrowed from the query.
+  // Whether whole traces say which spans count; else those do that pass all of `spans`, which are
+  // borrowed from the query.
+  bool is_of_traces = false;
   std::vector<const traceql::FieldExpr*> spans;
   bool never = false;  // no span passes
   MetricsAxis axis;
   MetricsLimits limits;
+  ResourceCounts* maybe_counts = nullptr;  // what earlier queries counted; null: nothing is kept
 };
 
 struct MetricsLabel {
@@ -76,8 +81,7 @@ struct MetricsResult {
   uint32_t damaged = 0;  // that could not be read
 };
 
-// The query must outlive the question. Code::invalid_argument names what this version does not
-// evaluate, or says that the query is no metrics query.
+// The query must outlive the question. Code::invalid_argument: `not a metrics query`.
 Result<MetricsQuestion> plan_metrics(const traceql::Query& query);
 
 Result<MetricsResult> evaluate_metrics(std::span<const Snapshot> snapshots,

@@ -74,6 +74,12 @@ class Counts final : public Cells {
     each_cell(counted, grid_, [](uint32_t, uint64_t& count) { ++count; });
   }
 
+  bool only_counts() const override { return true; }
+  void add_many(uint32_t series, uint32_t interval, uint64_t spans, Memory& memory) override {
+    if (series == kNoSeries || !grid_.grow(series + 1, memory)) return;
+    grid_.of(series)[interval] += spans;
+  }
+
   std::vector<Row> rows() const override {
     std::vector<Row> out;
     for (uint32_t series = 0; series < grid_.size(); ++series) {

@@ -39,6 +39,9 @@ class Cells {
 
   virtual ~Cells() = default;
   virtual void add(const CountedRows& counted, Memory& memory) = 0;
+  // Whether only the number of spans matters; then so many of one series may be taken at once.
+  virtual bool only_counts() const { return false; }
+  virtual void add_many(uint32_t /*series*/, uint32_t /*interval*/, uint64_t /*spans*/, Memory&) {}
   // Those that took something in, by series.
   virtual std::vector<Row> rows() const = 0;
   // Whether a span with this number shows as an example of the row; the first that says so.

@@ -44,28 +44,38 @@ ExemplarPicker::ExemplarPicker(const MetricsAxis& axis, uint32_t count_max,
   if (!slots_.empty()) slot_ns_ = (axis.last_ns - axis.first_ns) / slots_.size() + 1;
 }
 
+bool ExemplarPicker::has_room(const Slot& slot) {
+  return slot.spans < kSpansPerSlot && slot.looks < kLooksMax;
+}
+
 size_t ExemplarPicker::slot_of(uint64_t time_ns) const {
   const uint64_t inside = std::clamp(time_ns, axis_.first_ns, axis_.last_ns);
   return (inside - axis_.first_ns) / slot_ns_;
 }
 
+Range ExemplarPicker::slots_of(const RowGroup& group) const {
+  const size_t first = slot_of(group.start_min_ns);
+  const size_t last = std::max(first, slot_of(group.end_max_ns));
+  return {static_cast<uint32_t>(first), static_cast<uint32_t>(last - first + 1)};
+}
+
+bool ExemplarPicker::wants(const RowGroup& group) const {
+  if (found_.size() >= count_max_) return false;
+  const Range slots = slots_of(group);
+  return std::ranges::any_of(std::span(slots_).subspan(slots.first, slots.count), has_room);
+}
+
 Result<void> ExemplarPicker::look(GroupColumns& group, const CountedRows& counted,
                                   TraceValues* maybe_traces) {
-  if (found_.size() >= count_max_ || counted.rows.count() == 0) return {};
   const RowGroup& extent = group.part().groups()[group.group()];
-  const size_t first = slot_of(extent.start_min_ns);
-  const size_t last = std::max(first, slot_of(extent.end_max_ns));
-  const auto has_room = [](const Slot& slot) {
-    return slot.spans < kSpansPerSlot && slot.looks < kLooksMax;
-  };
-  const auto slots = std::span(slots_).subspan(first, last - first + 1);
-  if (std::ranges::none_of(slots, has_room)) return {};
+  if (counted.rows.count() == 0 || !wants(extent)) return {};
   for (uint32_t i = 0; i < std::min(kTriesPerGroup, counted.rows.count()); ++i) {
     const bool few = counted.rows.count() <= kTriesPerGroup;
     const uint64_t place = few ? i : mix64(++random_) % counted.rows.count();
     CHECK_OK(try_span(group, counted, static_cast<uint32_t>(place), maybe_traces));
   }
-  for (Slot& slot : slots) {
+  const Range slots = slots_of(extent);
+  for (Slot& slot : std::span(slots_).subspan(slots.first, slots.count)) {
     if (has_room(slot)) ++slot.looks;
   }
   return {};

@@ -28,6 +28,8 @@ class ExemplarPicker {
   ExemplarPicker(const MetricsAxis& axis, uint32_t count_max, std::vector<traceql::Attribute> shown,
                  bool measures);
 
+  // Whether there is room for spans of the row group.
+  bool wants(const RowGroup& group) const;
   Result<void> look(GroupColumns& group, const CountedRows& counted, TraceValues* maybe_traces);
   const std::vector<Exemplar>& found() const { return found_; }
 
@@ -41,7 +43,9 @@ class ExemplarPicker {
     size_t operator()(const TraceId& id) const { return id.hash(); }
   };
 
+  static bool has_room(const Slot& slot);
   size_t slot_of(uint64_t time_ns) const;
+  Range slots_of(const RowGroup& group) const;
   Result<void> try_span(GroupColumns& group, const CountedRows& counted, uint32_t place,
                         TraceValues* maybe_traces);
 

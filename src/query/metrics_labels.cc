@@ -275,49 +275,67 @@ uint32_t Grouping::join(size_t level, uint32_t before, uint32_t value) {
   });
 }
 
+Result<bool> Grouping::is_of_resources(GroupColumns& group) const {
+  for (const LabelColumn& label : labels_) {
+    if (!TRY(label.is_of_resource(group))) return false;
+  }
+  return true;
+}
+
 Result<uint32_t> Grouping::of_resource(GroupColumns& group, uint32_t resource) {
+  if (is_single()) return 0;
+  if (serial_ != group.part().serial()) {
+    serial_ = group.part().serial();
+    by_resource_.assign(group.owners(Scope::resource).count, kUnknown);
+  }
+  if (resource >= by_resource_.size()) return fail(Code::corrupt, "a resource that is not there");
+  uint32_t& known = by_resource_[resource];
+  if (known != kUnknown) return known;
   uint32_t out = 0;
   for (size_t level = 0; level < labels_.size(); ++level) {
     out = join(level, out, TRY(labels_[level].of_resource(group, resource)));
   }
-  return out;
+  size_ = static_cast<uint32_t>(levels_.back().nodes.size());
+  return known = out;
+}
+
+// The rows of resources that were seen before go without a call.
+Result<void> Grouping::read_resources(GroupColumns& group, const PickedRows& rows,
+                                      std::vector<uint32_t>& series) {
+  const Column& resources = TRY(group.field(Field::resource))->column;
+  if (serial_ != group.part().serial()) (void)TRY(of_resource(group, 0));
+  const uint32_t* const known = by_resource_.data();
+  const size_t size = by_resource_.size();
+  uint32_t* const out = series.data();
+  bool any_unknown = false;
+  rows.each(resources, [=, &any_unknown](uint32_t place, uint64_t resource) {
+    const uint32_t of_row = resource < size ? known[resource] : kUnknown;
+    any_unknown |= of_row == kUnknown;
+    out[place] = of_row;
+  });
+  if (!any_unknown) return {};
+  Result<void> failed;
+  rows.each(resources, [&](uint32_t place, uint64_t resource) {
+    if (out[place] != kUnknown) return;
+    const auto found = of_resource(group, static_cast<uint32_t>(resource));
+    if (!found) failed = std::unexpected(found.error());
+    out[place] = found.value_or(kNoSeries);
+  });
+  return failed;
 }
 
 Result<void> Grouping::read(GroupColumns& group, const PickedRows& rows, TraceValues* maybe_traces,
                             std::vector<uint32_t>& series) {
-  constexpr uint32_t kUnknown = UINT32_MAX - 1;
-  series.assign(rows.count(), 0);
-  if (is_single()) return {};
-  bool of_resources = true;
-  for (const LabelColumn& label : labels_) {
-    of_resources = of_resources && TRY(label.is_of_resource(group));
+  series.resize(rows.count());
+  if (TRY(is_of_resources(group))) {
+    if (is_single()) std::ranges::fill(series, 0U);
+    return is_single() ? Result<void>() : read_resources(group, rows, series);
   }
-  if (of_resources) {
-    if (serial_ != group.part().serial()) {
-      serial_ = group.part().serial();
-      by_resource_.assign(group.owners(Scope::resource).count, kUnknown);
-    }
-    Result<void> failed;
-    const Column& resources = TRY(group.field(Field::resource))->column;
-    rows.each(resources, [&](uint32_t place, uint64_t resource) {
-      if (resource >= by_resource_.size()) return;
-      uint32_t& known = by_resource_[resource];
-      if (known == kUnknown) {
-        const auto found = of_resource(group, static_cast<uint32_t>(resource));
-        if (!found) failed = std::unexpected(found.error());
-        if (!found) return;
-        known = *found;
-      }
-      series[place] = known;
-    });
-    CHECK_OK(failed);
-  } else {
-    ids_.resize(rows.count());
-    for (size_t level = 0; level < labels_.size(); ++level) {
-      CHECK_OK(labels_[level].read(group, rows, maybe_traces, ids_));
-      for (uint32_t place = 0; place < rows.count(); ++place) {
-        series[place] = join(level, series[place], ids_[place]);
-      }
+  ids_.resize(rows.count());
+  for (size_t level = 0; level < labels_.size(); ++level) {
+    CHECK_OK(labels_[level].read(group, rows, maybe_traces, ids_));
+    for (uint32_t place = 0; place < rows.count(); ++place) {
+      series[place] = join(level, level == 0 ? 0 : series[place], ids_[place]);
     }
   }
   size_ = static_cast<uint32_t>(levels_.back().nodes.size());

@@ -93,6 +93,9 @@ class Grouping {
   // Sets series[place], kNoSeries where a value is one too many.
   Result<void> read(GroupColumns& group, const PickedRows& rows, TraceValues* maybe_traces,
                     std::vector<uint32_t>& series);
+  // Whether in this row group all spans of a resource are in one series, and which.
+  Result<bool> is_of_resources(GroupColumns& group) const;
+  Result<uint32_t> of_resource(GroupColumns& group, uint32_t resource);
   uint32_t size() const { return size_; }  // of series so far
 
   // The labels of a series, those without a value left out.
@@ -111,8 +114,10 @@ class Grouping {
   };
 
   uint32_t join(size_t level, uint32_t before, uint32_t value);
-  Result<uint32_t> of_resource(GroupColumns& group, uint32_t resource);
+  Result<void> read_resources(GroupColumns& group, const PickedRows& rows,
+                              std::vector<uint32_t>& series);
 
+  static constexpr uint32_t kUnknown = UINT32_MAX - 1;
   Memory& memory_;
   std::vector<LabelColumn> labels_;
   std::vector<Level> levels_;  // one a label

@@ -1,49 +1,32 @@
-// Which queries are questions that evaluate_metrics() answers: filters in a row, then a metric.
-// What else the language has before the metric is named and refused here, before anything is read.
-#include <fmt/format.h>
-
+// Which of a query is asked how: filters in a row of row groups, as one condition after the other;
+// everything else before the metric of whole traces, by the pipeline that searches have too.
 #include "query/metrics.h"
 #include "traceql/traceql.h"
 
 namespace vivace {
 namespace {
 
-std::unexpected<Error> not_yet(std::string_view what) {
-  return fail(Code::invalid_argument, fmt::format("this version does not evaluate {} yet", what));
-}
+// False: not filters alone.
+bool add_pipeline(const traceql::Pipeline& pipeline, MetricsQuestion& out);
 
-Result<void> add_spanset(const traceql::Spanset& spanset, MetricsQuestion& out);
-
-struct AddStage {
-  MetricsQuestion& out;
-
-  Result<void> operator()(const traceql::Spanset& spanset) const {
-    return add_spanset(spanset, out);
-  }
-  Result<void> operator()(const traceql::Select&) const { return {}; }  // says what to show
-  Result<void> operator()(const traceql::ScalarFilter& filter) const {
-    return not_yet(traceql::canonical(filter.aggregate()));
-  }
-  Result<void> operator()(const traceql::GroupBy&) const { return not_yet("by()"); }
-  Result<void> operator()(const traceql::Coalesce&) const { return not_yet("coalesce()"); }
-};
-
-Result<void> add_pipeline(const traceql::Pipeline& pipeline, MetricsQuestion& out) {
-  for (const traceql::Stage& stage : pipeline.stages) CHECK_OK(std::visit(AddStage{out}, stage));
-  return {};
-}
-
-Result<void> add_spanset(const traceql::Spanset& spanset, MetricsQuestion& out) {
+bool add_spanset(const traceql::Spanset& spanset, MetricsQuestion& out) {
   if (const auto* filter = spanset.get_if<traceql::Filter>()) {
     const auto* literal = filter->condition.get_if<traceql::Datum>();
     const bool* holds = literal == nullptr ? nullptr : literal->get_if<bool>();
     if (holds == nullptr || !*holds) out.spans.push_back(&filter->condition);
-    return {};
+    return true;
   }
-  if (const auto* operation = spanset.get_if<traceql::Operation>()) {
-    return not_yet(fmt::format("{} between spansets", traceql::text_of(operation->op)));
+  const auto* pipeline = spanset.get_if<std::unique_ptr<traceql::Pipeline>>();
+  return pipeline != nullptr && add_pipeline(**pipeline, out);
+}
+
+bool add_pipeline(const traceql::Pipeline& pipeline, MetricsQuestion& out) {
+  for (const traceql::Stage& stage : pipeline.stages) {
+    if (std::holds_alternative<traceql::Select>(stage)) continue;  // says what to show
+    const auto* spanset = std::get_if<traceql::Spanset>(&stage);
+    if (spanset == nullptr || !add_spanset(*spanset, out)) return false;
   }
-  return add_pipeline(**spanset.get_if<std::unique_ptr<traceql::Pipeline>>(), out);
+  return true;
 }
 
 }  // namespace
@@ -53,7 +36,8 @@ Result<MetricsQuestion> plan_metrics(const traceql::Query& query) {
   MetricsQuestion out;
   out.query = &query;
   out.never = traceql::never_matches(query.pipeline);
-  CHECK_OK(add_pipeline(query.pipeline, out));
+  out.is_of_traces = !add_pipeline(query.pipeline, out);
+  if (out.is_of_traces) out.spans.clear();
   return out;
 }
 

@@ -29,6 +29,12 @@ class IntervalOf {
 
 }  // namespace
 
+std::optional<uint32_t> PickedRows::only_interval(const RowGroup& group, const MetricsAxis& axis) {
+  if (!axis.has(group.start_min_ns) || !axis.has(group.end_max_ns)) return std::nullopt;
+  const uint32_t interval = axis.interval(group.start_min_ns);
+  return interval == axis.interval(group.end_max_ns) ? std::optional(interval) : std::nullopt;
+}
+
 Result<void> PickedRows::pick(GroupColumns& group, const Bits& rows, const MetricsAxis& axis) {
   const RowGroup& extent = group.part().groups()[group.group()];
   group_ = extent.rows;
@@ -43,13 +49,12 @@ Result<void> PickedRows::pick(GroupColumns& group, const Bits& rows, const Metri
     offsets_.reserve(count_);
     rows.each([&](uint32_t i) { offsets_.push_back(i); });
   }
-  const bool inside = axis.has(extent.start_min_ns) && axis.has(extent.end_max_ns) &&
-                      extent.start_min_ns <= extent.end_max_ns;
-  if (inside && axis.interval(extent.start_min_ns) == axis.interval(extent.end_max_ns)) {
+  if (const auto only = only_interval(extent, axis)) {
     one_interval_ = true;
-    interval_ = axis.interval(extent.start_min_ns);
+    interval_ = *only;
     return {};
   }
+  const bool inside = axis.has(extent.start_min_ns) && axis.has(extent.end_max_ns);
   const Column& starts = TRY(group.field(Field::start_ns))->column;
   if (!inside) drop_others(starts, axis);
   intervals_.resize(count_);

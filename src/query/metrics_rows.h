@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "query/bits.h"
@@ -17,6 +18,9 @@ class PickedRows {
  public:
   // Those of `rows` that start in the axis.
   Result<void> pick(GroupColumns& group, const Bits& rows, const MetricsAxis& axis);
+
+  // The interval that all starts of a row group fall into, as far as its times tell.
+  static std::optional<uint32_t> only_interval(const RowGroup& group, const MetricsAxis& axis);
 
   // Instead of rows: those of `all` events, or links, that belong to picked rows. `span_of` has the
   // rows of all; places[place] becomes the place of the row.

@@ -146,6 +146,41 @@ TEST_P(MetricsOfSpans, SeeTracesEventsAndScopes) {
             "{__name__=`max_over_time`} 250\n");
 }
 
+TEST_P(MetricsOfSpans, CountSpansThatWholeTracesLeave) {
+  SentSpan root = of_service(span_at(1, 50, 4), "front");
+  SentSpan child = of_service(span_at(2, 51, 1), "back");
+  child.trace_id = root.trace_id;
+  child.parent_id = root.span_id;
+  const Snapshot all = snapshot({root, child, of_service(span_at(3, 52), "front")});
+  const auto count = [&](const std::string& query) {
+    return text_of(ask(all, {query + " | count_over_time() by (.service.name)", 40, 60, 0}));
+  };
+  EXPECT_EQ(count("{ } > { }"), "{.service.name=`back`} 1\n");
+  EXPECT_EQ(count("{ } | count() > 1"), "{.service.name=`back`} 1\n{.service.name=`front`} 1\n");
+  EXPECT_EQ(count("{ } | by(name)"), "{.service.name=`back`} 1\n{.service.name=`front`} 2\n");
+  EXPECT_EQ(count("{ nestedSetParent < 0 }"), "{.service.name=`front`} 2\n");
+}
+
+TEST_P(MetricsOfSpans, RememberWholeRowGroups) {
+  std::vector<SentSpan> spans;
+  for (uint64_t k = 1; k <= 3000; ++k) {
+    spans.push_back(
+        of_service(span_at(k, 100 + static_cast<double>(k % 10), 0.1), k % 3 == 0 ? "x" : "y"));
+  }
+  const Snapshot all = snapshot(spans);
+  ResourceCounts counts(1 << 20);
+  const auto query = traceql::parse("{ } | count_over_time() by (resource.service.name)");
+  for (int round = 0; round < 3; ++round) {
+    MetricsQuestion question = *plan_metrics(*query);
+    question.axis = *MetricsAxis::range(100 * kSecond, 120 * kSecond, 1000 * kSecond, 10'000);
+    question.limits.exemplars_max = 0;
+    question.maybe_counts = &counts;
+    EXPECT_EQ(text_of(evaluate_metrics({&all, 1}, question, {})),
+              "{resource.service.name=`x`} 0 1000\n{resource.service.name=`y`} 0 2000\n");
+  }
+  EXPECT_EQ(counts.bytes() > 0, GetParam()) << "of blocks, which do not change";
+}
+
 // ------------------------------------------------------------------------------- many spans
 
 TEST_P(MetricsOfSpans, ManyQuantilesAreWithinOnePercent) {
