@@ -50,10 +50,13 @@ Result<std::unique_ptr<generator::Generator>> start_generator(const GeneratorSta
       .instance = host_name(),
       .user_agent = "Vivace/" + version(),
       .series_max_default = std::clamp<int64_t>(memory_bytes / kMemoryPerSeries, 16'384, 500'000),
-      .queue_bytes_max = std::clamp(memory_bytes / 32, 8 * kMiB, 32 * kMiB),
+      .queue_bytes_max = std::clamp(memory_bytes / 32, 8 * kMiB, 16 * kMiB),
       .edge_bytes_max = std::clamp(memory_bytes / 64, 4 * kMiB, 16 * kMiB),
       .send_bytes_max = std::clamp(memory_bytes / 64, 4 * kMiB, 16 * kMiB),
       .overrides = start.overrides};
+  if (config.max_active_series == 0) {
+    log::warn("metrics_generator.max_active_series is 0: nothing bounds the series");
+  }
   auto started = TRY(generator::Generator::start(options, clock, metrics));
   log::info("metrics-generator started",
             {{"span_metrics", config.span_metrics.is_on()},

@@ -18,6 +18,11 @@ Config to_config(const Settings& settings, Problems& problems);
 // The metrics-generator's part of it; in apply_generator.cc.
 Generator to_generator(const Settings& settings, Problems& problems);
 
+// Its receivers, and the check of headers for them; in apply_remote_write.cc.
+std::vector<RemoteWrite> to_receivers(const Settings& settings, Problems& problems);
+void check_headers(const Settings& settings, const std::string& path, const TextMap& headers,
+                   Problems& problems);
+
 // What Tempo warns of, as far as the settings alone decide it.
 std::vector<std::string> warnings(const Settings& settings);
 

@@ -1,30 +1,19 @@
 // metrics_generator and overrides.defaults.metrics_generator: what an override sets takes the place
 // of the processor's own key. Mistakes that would only show when the first span comes (a pattern,
-// an unknown processor, a secret that cannot be read) are told at start. See apply.h.
+// an unknown processor) are told at start. See apply.h.
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include <fmt/format.h>
 
-#include "base/hash.h"
 #include "config/apply.h"
 #include "config/nearest.h"
-#include "config/read_file.h"
 
 namespace vivace::config {
 namespace {
 
 constexpr std::string_view kOverrides = "overrides.defaults.metrics_generator";
 constexpr std::string_view kSection = "metrics_generator";
-constexpr size_t kSecretBytesMax = 64 << 10;
-
-// What is in the file, without white space at its end.
-std::expected<std::string, std::string> read_secret(const std::string& path) {
-  auto text = read_file(path, kSecretBytesMax);
-  if (text) text->resize(text->find_last_not_of(" \t\r\n") + 1);
-  return text;
-}
 
 class Filler {
  public:
@@ -37,7 +26,7 @@ class Filler {
     span_metrics();
     service_graphs();
     host_info();
-    receivers();
+    to_.remote_write = to_receivers(settings_, problems_);
     return std::move(to_);
   }
 
@@ -69,6 +58,7 @@ class Filler {
     if (!label.empty()) to_.trace_id_label_name = label;
     native_histograms();
     to_.remote_write_headers = settings_.map(over("remote_write_headers"));
+    check_headers(settings_, over("remote_write_headers"), to_.remote_write_headers, problems_);
     to_.add_org_id_header =
         settings_.boolean("metrics_generator.storage.remote_write_add_org_id_header");
     to_.flush_deadline_ns = not_negative("metrics_generator.storage.remote_write_flush_deadline");
@@ -228,140 +218,6 @@ class Filler {
     if (const auto* real = std::get_if<double>(&value)) return *real;
     const auto* text = std::get_if<std::string>(&value);
     return text == nullptr ? std::string() : *text;
-  }
-
-  // -------------------------------------------------------------------------------- receivers
-
-  void receivers() {
-    std::set<std::string> names;
-    for (size_t i = 0;; ++i) {
-      const std::string path = fmt::format("metrics_generator.storage.remote_write[{}]", i);
-      if (!settings_.has(path)) return;
-      RemoteWrite& to = to_.remote_write.emplace_back();
-      receiver(path + ".", to);
-      to.name = settings_.text(path + ".name");
-      if (to.name.empty()) {
-        to.name = fmt::format("{:06x}", hash64(to.url) & 0xffffff);
-        if (!names.insert(to.name).second) names.insert(to.name += fmt::format("-{}", i));
-      } else if (!names.insert(to.name).second) {
-        wrong(path + ".name", fmt::format("\"{}\" is the name of another entry too", to.name));
-      }
-    }
-  }
-
-  void receiver(const std::string& path, RemoteWrite& to) {
-    to.url = settings_.text(path + "url");
-    if (!to.url.starts_with("http://") && !to.url.starts_with("https://")) {
-      wrong(path + "url", "required: an http:// or https:// URL");
-    }
-    to.remote_timeout_ns = positive(path + "remote_timeout");
-    to.headers = settings_.map(path + "headers");
-    to.send_exemplars = settings_.boolean(path + "send_exemplars");
-    to.send_native_histograms = settings_.boolean(path + "send_native_histograms");
-    to.follow_redirects = settings_.boolean(path + "follow_redirects");
-    to.enable_http2 = settings_.boolean(path + "enable_http2");
-    to.proxy_url = settings_.text(path + "proxy_url");
-    to.no_proxy = settings_.text(path + "no_proxy");
-    to.proxy_from_environment = settings_.boolean(path + "proxy_from_environment");
-    headers(path, to);
-    authorization(path, to);
-    tls(path + "tls_config.", to.tls);
-    queue(path + "queue_config.", to);
-    relabels(path, to);
-  }
-
-  void headers(const std::string& path, const RemoteWrite& to) {
-    constexpr auto kOurs = std::to_array<std::string_view>(
-        {"authorization", "host", "content-encoding", "content-length", "content-type",
-         "x-prometheus-remote-write-version", "user-agent", "connection", "keep-alive",
-         "proxy-authenticate", "proxy-authorization", "www-authenticate", "accept-encoding",
-         "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"});
-    for (const auto& [name, value] : to.headers) {
-      std::string lower = name;
-      for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-      if (std::ranges::find(kOurs, lower) != kOurs.end()) {
-        wrong(path + "headers", fmt::format("{} cannot be set here", name));
-      }
-      if ((name + value).find_first_of("\r\n") != std::string::npos) {
-        wrong(path + "headers", fmt::format("{} holds a line end", name));
-      }
-    }
-  }
-
-  void authorization(const std::string& path, RemoteWrite& to) {
-    int ways = 0;
-    for (const std::string_view way :
-         {"basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2", "sigv4",
-          "azuread", "google_iam"}) {
-      ways += settings_.has(fmt::format("{}{}", path, way)) ? 1 : 0;
-    }
-    if (ways > 1) {
-      wrong(path.substr(0, path.size() - 1),
-            "at most one of basic_auth, authorization, bearer_token, oauth2, "
-            "sigv4, azuread and google_iam");
-    }
-    to.username = secret(path + "basic_auth.username");
-    to.password = secret(path + "basic_auth.password");
-    const std::string credentials = secret(path + "authorization.credentials");
-    const std::string bearer = secret(path + "bearer_token");
-    if (!credentials.empty()) {
-      to.authorization = settings_.text(path + "authorization.type") + " " + credentials;
-    } else if (!bearer.empty()) {
-      to.authorization = "Bearer " + bearer;
-    }
-  }
-
-  // The key's own value or what is in the file that <key>_file names.
-  std::string secret(const std::string& path) {
-    const std::string file = settings_.text(path + "_file");
-    if (file.empty()) return settings_.text(path);
-    auto text = read_secret(file);
-    if (!text) {
-      wrong(path + "_file", fmt::format("{}: {}", file, text.error()));
-      return {};
-    }
-    return *std::move(text);
-  }
-
-  void tls(const std::string& path, ClientTls& to) {
-    to = {.ca = settings_.text(path + "ca"),
-          .ca_file = settings_.text(path + "ca_file"),
-          .cert = settings_.text(path + "cert"),
-          .cert_file = settings_.text(path + "cert_file"),
-          .key = settings_.text(path + "key"),
-          .key_file = settings_.text(path + "key_file"),
-          .server_name = settings_.text(path + "server_name"),
-          .insecure_skip_verify = settings_.boolean(path + "insecure_skip_verify"),
-          .min_version = settings_.text(path + "min_version"),
-          .max_version = settings_.text(path + "max_version")};
-  }
-
-  void queue(const std::string& path, RemoteWrite& to) {
-    to.max_shards = positive(path + "max_shards");
-    to.min_shards = positive(path + "min_shards");
-    to.max_samples_per_send = positive(path + "max_samples_per_send");
-    to.min_backoff_ns = positive(path + "min_backoff");
-    to.max_backoff_ns = positive(path + "max_backoff");
-    to.sample_age_limit_ns = not_negative(path + "sample_age_limit");
-    if (to.min_shards > to.max_shards) wrong(path + "min_shards", "more than max_shards");
-    if (to.min_backoff_ns > to.max_backoff_ns) wrong(path + "min_backoff", "more than max_backoff");
-    if (settings_.has(path + "retry_on_http_429")) {
-      to.retry_on_http_429 = settings_.boolean(path + "retry_on_http_429");
-    }
-  }
-
-  void relabels(const std::string& path, RemoteWrite& to) {
-    for (size_t i = 0; settings_.has(fmt::format("{}write_relabel_configs[{}]", path, i)); ++i) {
-      const std::string one = fmt::format("{}write_relabel_configs[{}].", path, i);
-      std::string action = settings_.text(one + "action");
-      to.relabels.push_back({.source_labels = settings_.texts(one + "source_labels"),
-                             .separator = settings_.text(one + "separator"),
-                             .regex = settings_.text(one + "regex"),
-                             .modulus = static_cast<uint64_t>(not_negative(one + "modulus")),
-                             .target_label = settings_.text(one + "target_label"),
-                             .replacement = settings_.text(one + "replacement"),
-                             .action = action.empty() ? "replace" : std::move(action)});
-    }
   }
 
   // ------------------------------------------------------------------------------------ paths

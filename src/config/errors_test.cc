@@ -230,6 +230,17 @@ TEST(Errors, Unusable) {
        "  line 2: metrics_generator.storage.remote_write[1].name: \"a\" is the name of another "
        "entry "
        "too"},
+      {"metrics_generator: {storage: {remote_write: [{url: 'http://b', http_headers: {Host: "
+       "{values: "
+       "[a]}}}]}}",
+       "  line 2: metrics_generator.storage.remote_write[0].http_headers: Host cannot be set here"},
+      {"metrics_generator: {storage: {remote_write: [{url: 'http://b', http_headers: {X-A: {files: "
+       "[/nowhere]}}}]}}",
+       "  line 2: metrics_generator.storage.remote_write[0].http_headers.X-A.files: /nowhere: No "
+       "such "
+       "file or directory"},
+      {"overrides: {defaults: {metrics_generator: {remote_write_headers: {X-A: \"b\\nc\"}}}}",
+       "  line 2: overrides.defaults.metrics_generator.remote_write_headers: X-A holds a line end"},
       {"metrics_generator: {storage: {remote_write: [{url: 'http://b', bearer_token: a, "
        "basic_auth: "
        "{username: b}}]}}",

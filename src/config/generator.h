@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct RemoteWrite {
   std::string url;
   int64_t remote_timeout_ns = 30'000'000'000;
   std::map<std::string, std::string> headers;
+  std::vector<std::pair<std::string, std::string>> more_headers;  // a name may come again
   bool send_exemplars = false;
   bool send_native_histograms = false;
   std::vector<Relabel> relabels;
@@ -53,6 +55,7 @@ struct RemoteWrite {
   std::string proxy_url;
   std::string no_proxy;
   bool proxy_from_environment = false;
+  std::vector<std::pair<std::string, std::string>> proxy_connect_headers;
   int64_t max_shards = 50;  // requests at once
   int64_t min_shards = 1;
   int64_t max_samples_per_send = 2000;

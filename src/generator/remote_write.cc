@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/workers.h"
+#include "generator/curl_receiver.h"
 #include "generator/send_queue.h"
 #include "model/tenant.h"
 
@@ -25,15 +26,6 @@ constexpr int64_t kPollMsMax = 1000;
 
 using EasyHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 
-struct HeaderList {
-  ~HeaderList() { curl_slist_free_all(list); }
-  HeaderList() = default;
-  HeaderList(const HeaderList&) = delete;
-  HeaderList& operator=(const HeaderList&) = delete;
-  void add(const std::string& line) { list = curl_slist_append(list, line.c_str()); }
-  curl_slist* list = nullptr;
-};
-
 size_t take_answer(const char* bytes, size_t size, size_t count, void* to) {
   auto& text = *static_cast<std::string*>(to);
   text.append(bytes, std::min(size * count, kMessageBytesMax - text.size()));
@@ -42,43 +34,6 @@ size_t take_answer(const char* bytes, size_t size, size_t count, void* to) {
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return (x | 32) == (y | 32); });
-}
-
-long tls_version(const std::string& min, const std::string& max) {
-  long out = CURL_SSLVERSION_DEFAULT;
-  if (min == "TLS10") out = CURL_SSLVERSION_TLSv1_0;
-  if (min == "TLS11") out = CURL_SSLVERSION_TLSv1_1;
-  if (min == "TLS12") out = CURL_SSLVERSION_TLSv1_2;
-  if (min == "TLS13") out = CURL_SSLVERSION_TLSv1_3;
-  if (max == "TLS10") out |= CURL_SSLVERSION_MAX_TLSv1_0;
-  if (max == "TLS11") out |= CURL_SSLVERSION_MAX_TLSv1_1;
-  if (max == "TLS12") out |= CURL_SSLVERSION_MAX_TLSv1_2;
-  if (max == "TLS13") out |= CURL_SSLVERSION_MAX_TLSv1_3;
-  return out;
-}
-
-void set_blob(CURL* handle, CURLoption option, const std::string& text) {
-  if (text.empty()) return;
-  curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
-  curl_easy_setopt(handle, option, &blob);
-}
-
-void set_text(CURL* handle, CURLoption option, const std::string& text) {
-  if (!text.empty()) curl_easy_setopt(handle, option, text.c_str());
-}
-
-void set_tls(CURL* handle, const config::ClientTls& tls) {
-  set_text(handle, CURLOPT_CAINFO, tls.ca_file);
-  set_text(handle, CURLOPT_SSLCERT, tls.cert_file);
-  set_text(handle, CURLOPT_SSLKEY, tls.key_file);
-  set_blob(handle, CURLOPT_CAINFO_BLOB, tls.ca);
-  set_blob(handle, CURLOPT_SSLCERT_BLOB, tls.cert);
-  set_blob(handle, CURLOPT_SSLKEY_BLOB, tls.key);
-  if (tls.insecure_skip_verify) {
-    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  curl_easy_setopt(handle, CURLOPT_SSLVERSION, tls_version(tls.min_version, tls.max_version));
 }
 
 }  // namespace
@@ -137,7 +92,8 @@ class RemoteWrite::Sender {
     Line* line = nullptr;
     uint64_t id = 0;
     EasyHandle handle{nullptr, curl_easy_cleanup};
-    HeaderList headers;
+    CurlList headers;
+    ReceiverLists lists;
     std::string answer;
     int64_t began_ns = 0;
   };
@@ -235,46 +191,21 @@ class RemoteWrite::Sender {
     ASSERT(transfer.handle != nullptr);
     CURL* const handle = transfer.handle.get();
     const config::RemoteWrite& to = line.receiver;
+    transfer.lists = apply_receiver(handle, to);
     add_headers(transfer, request);
-    curl_easy_setopt(handle, CURLOPT_URL, to.url.c_str());
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_POST, 1L);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body->packed.data());
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(request.body->packed.size()));
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, transfer.headers.list);
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, transfer.headers.get());
     curl_easy_setopt(handle, CURLOPT_USERAGENT, options_.user_agent.c_str());
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_answer);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer.answer);
     curl_easy_setopt(handle, CURLOPT_PRIVATE, &transfer);
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS,
                      static_cast<long>(std::max<int64_t>(1, to.remote_timeout_ns / 1'000'000)));
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    if (to.follow_redirects) {
-      curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
-      curl_easy_setopt(handle, CURLOPT_POSTREDIR, static_cast<long>(CURL_REDIR_POST_ALL));
-      curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 10L);
-    }
-    curl_easy_setopt(
-        handle, CURLOPT_HTTP_VERSION,
-        static_cast<long>(to.enable_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-    if (!to.username.empty() || !to.password.empty()) {
-      curl_easy_setopt(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-      curl_easy_setopt(handle, CURLOPT_USERNAME, to.username.c_str());
-      curl_easy_setopt(handle, CURLOPT_PASSWORD, to.password.c_str());
-    }
-    set_proxy(handle, to);
-    set_tls(handle, to.tls);
     ASSERT(curl_multi_add_handle(multi_, handle) == CURLM_OK);
-  }
-
-  static void set_proxy(CURL* handle, const config::RemoteWrite& to) {
-    if (!to.proxy_url.empty()) {
-      curl_easy_setopt(handle, CURLOPT_PROXY, to.proxy_url.c_str());
-      set_text(handle, CURLOPT_NOPROXY, to.no_proxy);
-    } else if (!to.proxy_from_environment) {
-      curl_easy_setopt(handle, CURLOPT_PROXY, "");  // not what the environment says
-    }
   }
 
   void add_headers(Transfer& transfer, const SendQueue::Request& request) {
@@ -299,6 +230,10 @@ class RemoteWrite::Sender {
       headers["Retry-Attempt"] = fmt::format("{}", request.body->attempts);
     }
     for (const auto& [name, value] : headers) transfer.headers.add(name + ": " + value);
+    for (const auto& [name, value] : line.receiver.more_headers) {
+      transfer.headers.add(name + ": " + value);
+    }
+    if (!transfer.lists.host.empty()) transfer.headers.add("Host: " + transfer.lists.host);
     transfer.headers.add("Expect:");  // do not ask first
   }
 

@@ -1,11 +1,27 @@
 // Remote write when the receiver does not behave: down for a while, slow, refusing, hanging; and what
 // restarts do to a real Prometheus.
+// GENERATOR_FLOOD_S sets how long new label values come at 20,000 a second (3).
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { newSpanId } from './data.mjs';
-import { Receiver, configFor, made, push, startFor, status, sumOf, until } from './generator.mjs';
+import { newSpanId, newTraceId, text } from './data.mjs';
+import {
+  Receiver,
+  bodyOf,
+  configFor,
+  made,
+  push,
+  seriesOf,
+  startFor,
+  status,
+  sumOf,
+  until,
+} from './generator.mjs';
 import { Vivace, pause } from './harness.mjs';
 import { Prometheus } from './prometheus.mjs';
+
+const kFloodMs = 1000 * Number(process.env.GENERATOR_FLOOD_S ?? 3);
+const kFloodSpansPerSecond = 20_000;
 
 describe('a real Prometheus', () => {
   let prometheus;
@@ -91,7 +107,13 @@ describe('receivers that do not behave', () => {
   test('requests are those of remote write 1.0', () =>
     run(
       status(204),
-      { write: { headers: { 'X-Extra': 'yes' }, basic_auth: { username: 'u', password: 'p' } } },
+      {
+        write: {
+          headers: { 'X-Extra': 'yes' },
+          http_headers: { 'X-Two': { values: ['a'], secrets: ['b'] } },
+          basic_auth: { username: 'u', password: 'p' },
+        },
+      },
       async (server, receiver) => {
         await until('no request', () => receiver.requests.length >= 2);
         const { headers, url } = receiver.requests[0];
@@ -101,6 +123,7 @@ describe('receivers that do not behave', () => {
         assert.equal(headers['x-prometheus-remote-write-version'], '0.1.0');
         assert.match(headers['user-agent'], /^Vivace\//);
         assert.equal(headers['x-extra'], 'yes');
+        assert.equal(headers['x-two'], 'a, b');
         assert.equal(headers.authorization, `Basic ${Buffer.from('u:p').toString('base64')}`);
         assert.equal(headers['x-scope-orgid'], undefined);
         assert.equal(headers['retry-attempt'], undefined);
@@ -163,6 +186,98 @@ describe('receivers that do not behave', () => {
     await server.close();
     for (const receiver of receivers) await receiver.close();
   });
+});
+
+// Requests of spans whose attribute `id` is new each time, made by writing over a template.
+class Flood {
+  #made = 0n;
+  #templateAt = 0;
+  constructor(spans) {
+    this.spans = spans;
+  }
+  next() {
+    if (Date.now() - this.#templateAt > 10_000) this.#make();
+    for (const at of this.places) {
+      this.body.write((0x1000000000000000n + this.#made++).toString(16), at);
+      this.body.writeBigUInt64LE(this.#made, at - this.back);
+    }
+    return this.body;
+  }
+  // Each span has an id of its own behind its trace id; the text is the last thing in it.
+  #make() {
+    const mark = 'mark-for-the-id!';
+    const trace = newTraceId();
+    const id = Buffer.from('8bytes!!');
+    const parent = newSpanId();
+    const attributes = [text('id', mark)];
+    const one = { service: 'bomb', name: 'op', trace, id, parent, attributes };
+    this.body = bodyOf(Array.from({ length: this.spans }, () => made(one)));
+    this.places = [];
+    for (let at = -1; (at = this.body.indexOf(mark, at + 1)) >= 0; ) this.places.push(at);
+    this.back = this.places[0] - this.body.indexOf(id);
+    assert.equal(this.places.length, this.spans);
+    this.#templateAt = Date.now();
+  }
+}
+
+test('a dimension with a new value on every span fills nothing and disturbs nobody', async () => {
+  const kSpans = 1000;
+  const receiver = await Receiver.start(status(204));
+  const server = await Vivace.start({
+    config: {
+      ...configFor(receiver.url, {
+        generator: {
+          processor: {
+            span_metrics: { dimensions: ['id'] },
+            service_graphs: { dimensions: ['service.name'] },
+          },
+        },
+      }),
+      ingester: { max_block_bytes: 1 << 20 },
+    },
+  });
+  const rss = () =>
+    Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]) / 1024;
+  const flood = new Flood(kSpans);
+  const began = Date.now();
+  let sent = 0;
+  let slowest = 0;
+  let half = 0;
+  while (Date.now() - began < kFloodMs) {
+    const at = Date.now();
+    const answer = await server.push(flood.next());
+    assert.equal(answer.status, 200);
+    sent += kSpans;
+    slowest = Math.max(slowest, Date.now() - at);
+    if (half === 0 && Date.now() - began > kFloodMs / 2) half = rss();
+    receiver.requests.length = 0; // bodies of rounds
+    await pause(Math.max(0, began + sent / (kFloodSpansPerSecond / 1000) - Date.now()));
+  }
+  const name = (reason) =>
+    `tempo_metrics_generator_spans_discarded_total{reason="${reason}",tenant="single-tenant"}`;
+  const metrics = await until('not all is counted', async () => {
+    const all = await server.metrics();
+    return sumOf(all, 'tempo_metrics_generator_spans_received_total') === sent ? all : null;
+  });
+  assert.equal(metrics[name('behind')] ?? 0, 0);
+  const active = sumOf(metrics, 'tempo_metrics_generator_registry_active_series');
+  const most = sumOf(metrics, 'tempo_metrics_generator_registry_max_active_series');
+  assert.ok(active <= most + 19, `${active} of ${most} series`);
+  const bytes = sumOf(metrics, 'vivace_generator_series_bytes');
+  assert.ok(bytes < 100 * most, `${bytes} bytes of series`);
+  if (kFloodMs >= 20_000) {
+    const overflow = await until('no overflow', () =>
+      receiver.requests.flatMap((r) => seriesOf(r)).find((s) => s.labels.metric_overflow === 'true'),
+    );
+    assert.ok(overflow);
+    assert.ok(rss() - half < 64, `${half} MiB grew to ${rss()} MiB`);
+  }
+  console.log(
+    `# ${sent} spans in ${Date.now() - began} ms, ${active} of ${most} series of ${bytes} bytes, ` +
+      `resident ${half.toFixed(0)} then ${rss().toFixed(0)} MiB, slowest ack ${slowest} ms`,
+  );
+  await server.close();
+  await receiver.close();
 });
 
 test('a flood of new label values is bounded, told, and disturbs nobody', async () => {

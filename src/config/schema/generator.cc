@@ -20,7 +20,11 @@ const std::string_view kGenerator = R"(
   name                                    string
   remote_timeout                          duration*  30s
   headers                                 map
-  http_headers                            any
+  http_headers
+    *
+      values                              strings
+      secrets                             strings
+      files                               strings
   send_exemplars                          bool       false
   send_native_histograms                  bool       false
   round_robin_dns                         bool       false
@@ -47,7 +51,8 @@ const std::string_view kGenerator = R"(
   proxy_url                               string
   no_proxy                                string
   proxy_from_environment                  bool       false
-  proxy_connect_header                    any
+  proxy_connect_header
+    *                                     strings
   queue_config
     capacity                              int        10000
     max_shards                            int        50
