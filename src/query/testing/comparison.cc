@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -91,6 +92,44 @@ void expect_shown(const traceql::Select& select, const std::vector<naive::Trace>
           EXPECT_EQ(not_shown(attribute, *trace, span, found), "") << about;
         }
       }
+    }
+  }
+}
+
+// Exemplars: one a trace at most, each a span that is counted, with its own value where the
+// function has one, else with that of the point.
+void expect_exemplars(const std::vector<naive::Trace>& traces, const traceql::Query& query,
+                      const MetricsResult& result, const MetricsAxis& axis,
+                      const std::string& about) {
+  using Function = traceql::Metric::Function;
+  std::set<std::string> seen;
+  for (const MetricsSeries& series : result.series) {
+    for (const MetricsExemplar& exemplar : series.exemplars) {
+      const auto label = std::ranges::find(exemplar.labels, "trace:id", &MetricsLabel::key);
+      ASSERT_NE(label, exemplar.labels.end()) << about;
+      const std::string id = label->value.as<std::string>();
+      EXPECT_TRUE(seen.insert(id).second) << about << " two exemplars of " << id;
+      ASSERT_TRUE(axis.has(exemplar.time_ns)) << about;
+      const auto trace = std::ranges::find_if(
+          traces, [&](const naive::Trace& one) { return to_hex(one.id.view()).ends_with(id); });
+      ASSERT_NE(trace, traces.end()) << about << " no trace " << id;
+      bool is_counted = false;
+      for (const naive::SpanSet& set : naive::evaluate(query.pipeline, *trace)) {
+        for (const size_t i : set.spans) {
+          const SentSpan& span = trace->spans[i];
+          if (span.start_ns != exemplar.time_ns) continue;
+          const double seconds = static_cast<double>(span.end_ns - span.start_ns) / 1e9;
+          const bool has_value = query.metric->of &&
+                                 query.metric->function != Function::histogram_over_time &&
+                                 query.metric->of->intrinsic == traceql::Intrinsic::duration;
+          is_counted = is_counted || !has_value || std::abs(seconds - exemplar.value) < 1e-12;
+        }
+      }
+      EXPECT_TRUE(is_counted) << about << " exemplar of " << id << " is no span that counts";
+      if (query.metric->of && query.metric->function != Function::histogram_over_time) continue;
+      if (query.metric->comparison) continue;
+      const double point = series.samples[axis.interval(exemplar.time_ns)];
+      EXPECT_TRUE(std::isnan(point) || point == exemplar.value) << about;  // topk took it away
     }
   }
 }
@@ -200,6 +239,7 @@ void QueryComparison::compare_metrics(Asked& asked, QueryCount& count) {
   }
   ASSERT_TRUE(result) << asked.about << ": " << result.error().message;
   const auto got = answer_of(*result, *axis);
+  expect_exemplars(asked.traces, query, *result, *axis, asked.about);
   const std::string where =
       fmt::format("{} range {}-{} step {} instant {}", asked.about, range.start_ns, range.end_ns,
                   range.step_ns, range.is_instant);
