@@ -209,8 +209,9 @@ void Api::metrics_query(Call call, bool instant) {
                                                  .range_max_ns = options_.metrics_range_max_ns,
                                                  .query_bytes_max = options_.query_bytes_max,
                                                  .timeout_ns = options_.search_timeout_ns,
-                                                 .clock = context_.clock}](Call ready_call,
-                                                                           const Store& store) {
+                                                 .clock = context_.clock,
+                                                 .maybe_counts = &resource_counts_}](
+                Call ready_call, const Store& store) {
               if (instant) return answer_metrics_instant(std::move(ready_call), store, settings);
               answer_metrics_range(std::move(ready_call), store, settings);
             });
