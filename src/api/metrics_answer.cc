@@ -1,4 +1,5 @@
-// Writing series. NaN stands for a sample that is not there, and is never written.
+// Writing series, one after the other, so that long answers leave while they are made. NaN stands
+// for a sample that is not there, and is never written. Called by metrics.cc, on its thread.
 #include "api/metrics_answer.h"
 
 #include <algorithm>

@@ -43,12 +43,12 @@ class MetricsAnswer : public ApiTest {
 
 TEST_F(MetricsAnswer, OfARange) {
   push_two();
-  EXPECT_EQ(
-      ok(range("{}|rate()by(resource.service.name)+with(exemplars=false)")),
-      R"({"series":[{"labels":[{"key":"resource.service.name","value":{"stringValue":)"
-      R"("a\u003cb"}}],"samples":[{"timestampMs":"1700000000000"},)"
-      R"({"timestampMs":"1700000005000","value":0.2},{"timestampMs":"1700000010000","value":0.2}]}],)"
-      R"("metrics":{"totalBlocks":1,"completedJobs":1,"totalJobs":1,"inspectedSpans":"2"}})");
+  EXPECT_EQ(ok(range("{}|rate()by(resource.service.name)+with(exemplars=false)")),
+            R"({"series":[{"labels":[{"key":"resource.service.name","value":{"stringValue":)"
+            R"("a\u003cb"}}],"samples":[{"timestampMs":"1700000000000"},)"
+            R"({"timestampMs":"1700000005000","value":0.2},)"
+            R"({"timestampMs":"1700000010000","value":0.2}]}],)"
+            R"("metrics":{"totalBlocks":1,"completedJobs":1,"totalJobs":1,"inspectedSpans":"2"}})");
   EXPECT_THAT(ok(range("{.n=2}|max_over_time(duration)")),
               HasSubstr(R"("samples":[{"timestampMs":"1700000010000","value":0.2}],)"
                         R"("exemplars":[{"labels":[{"key":"trace:id","value":)"));

@@ -1,4 +1,5 @@
-// Rounding and checking of the time axis. Times are below 2^63 ns, so that sums of two do not wrap.
+// Rounding and checking of the time axis. Times are below 2^62 ns, in 2116, so that sums of two do
+// not wrap. Called by whoever reads the parameters of a metrics query.
 #include "query/metrics_axis.h"
 
 #include <algorithm>

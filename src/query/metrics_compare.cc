@@ -1,4 +1,5 @@
-// Each attribute is read as a label is; what is left is a loop that counts its numbers.
+// Each attribute is read as a label is; what is left is a loop that counts its numbers. Keys are
+// found anew in each row group, because each part has columns of its own.
 #include "query/metrics_compare.h"
 
 #include <algorithm>

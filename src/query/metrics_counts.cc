@@ -1,4 +1,5 @@
-// There are as many entries as blocks, some hundreds at the most, so that a list is searched.
+// There are as many entries as blocks, some hundreds at the most, so that a list is searched. What
+// is freed under the lock are lists of numbers alone.
 #include "query/metrics_counts.h"
 
 #include <algorithm>

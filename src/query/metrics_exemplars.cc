@@ -1,4 +1,5 @@
 // A look costs a read of the row group's starts, so that slots are given up after a few in vain.
+// Which spans are tried is random, but the same each time: a query has one answer.
 #include "query/metrics_exemplars.h"
 
 #include <algorithm>

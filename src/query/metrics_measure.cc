@@ -1,4 +1,5 @@
-// Durations and numbers of spans and resources are read by columns, the rest row by row.
+// Durations and numbers of spans and resources are read by columns, the rest row by row: values of
+// events and links, facts of traces.
 #include "query/metrics_measure.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Most starts fall into the interval of the start before, so that the division is rare.
+// Starts are looked at only where a row group lies in several intervals, or reaches out of the
+// axis. Most fall into the interval of the start before, so that the division is rare.
 #include "query/metrics_rows.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Finished series: their order in answers, and what second stages leave of them. Pure functions.
+// Finished series: their order in answers, and what second stages leave of them. Pure functions,
+// called once at the end of a query.
 #pragma once
 
 #include <vector>

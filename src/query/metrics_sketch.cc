@@ -1,4 +1,5 @@
-// Numbers below the smallest normal double share the buckets of the first octave, linearly.
+// Buckets are the upper bits of a double's magnitude: exponent, then six bits of the fraction.
+// Numbers below the smallest normal double share the first octave, linearly.
 #include "query/metrics_sketch.h"
 
 #include <algorithm>
