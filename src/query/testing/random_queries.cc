@@ -72,7 +72,7 @@ std::string RandomQueries::comparison() {
 
 std::string RandomQueries::texts() {
   const Text patterns[] = {"\"[ab]\"", "\".*[b-d]\"", "\"(op|event|lib|shop) .\"", "\"\"", "\".\""};
-  const uint64_t what = number(16);
+  const uint64_t what = number(18);
   if (what == 0) return used("intrinsic", "name") + order() + "\"op " + word().substr(1);
   if (what == 1) return used("intrinsic", "rootName") + equality() + "\"op " + word().substr(1);
   if (what == 2) {
@@ -85,7 +85,7 @@ std::string RandomQueries::texts() {
   if (what == 5) {
     return use("intrinsic", {"statusMessage", "instrumentation:version"}) + order() + word();
   }
-  if (what == 6) {
+  if (what == 6 || what == 14) {
     return use("intrinsic", {"span:id", "span:parentID", "link:spanID"}) + order() +
            "\"000000000000000" + std::to_string(number(9)) + "\"";
   }
