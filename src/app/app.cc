@@ -36,7 +36,7 @@ constexpr int64_t kQueryHeadBytesMax = 256 << 10;
 constexpr size_t kQueriesWaitingMax = 2000;
 constexpr int64_t kStreamsMax = 10'000;    // of one connection
 constexpr double kCompactionShare = 0.25;  // of the CPUs, when not much waits
-constexpr int64_t kMergeBytesPerRow = 12;  // of memory, while rows are put in order
+constexpr int64_t kMergeBytesPerRow = 26;  // of memory, at the peak of a merge
 
 milliseconds ms(int64_t ns, int64_t when_zero_ms) {
   return milliseconds(ns == 0 ? when_zero_ms : std::max<int64_t>(1, ns / 1'000'000));
@@ -45,11 +45,11 @@ milliseconds ms(int64_t ns, int64_t when_zero_ms) {
 // Shares of the memory that the machine gives.
 struct MemoryPlan {
   explicit MemoryPlan(int64_t machine_bytes)
-      : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 160 * kMiB)),
+      : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 112 * kMiB)),
         bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)),
         metrics_query_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 256 * kMiB)),
-        block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 64 * kMiB)),
-        compaction_bytes(std::clamp(machine_bytes / 8, 16 * kMiB, 96 * kMiB)) {}
+        block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 32 * kMiB)),
+        compaction_bytes(std::clamp(machine_bytes / 8, 16 * kMiB, 48 * kMiB)) {}
   int64_t head_bytes;
   int64_t bodies_bytes;
   int64_t metrics_query_bytes;  // of each
@@ -234,7 +234,7 @@ class App::Parts {
     out.plan.window_ns =
         std::max(compactor.compaction_window_ns, compact::window_ns(config_.block_retention_ns));
     out.plan.full_rows = std::min<uint64_t>(
-        out.plan.full_rows, static_cast<uint64_t>(plan_.compaction_bytes / 2 / kMergeBytesPerRow));
+        out.plan.full_rows, static_cast<uint64_t>(plan_.compaction_bytes / kMergeBytesPerRow));
     out.plan.full_bytes =
         std::min(out.plan.full_bytes, static_cast<uint64_t>(compactor.max_block_bytes));
     if (const uint64_t room = merge_room_of(disk_options().limits); room > 0) {
@@ -377,6 +377,10 @@ class App::Parts {
 App::App(config::Loaded settings) : parts_(std::make_unique<Parts>(std::move(settings))) {
   // Few threads allocate: more arenas would only keep more memory.
   mallopt(M_ARENA_MAX, 2);
+  // What a merge frees goes back to the kernel; glibc would learn to keep pieces of its sizes. What a
+  // cut frees is smaller, and the next cut has it again.
+  mallopt(M_MMAP_THRESHOLD, 6 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
   raise_open_files_limit();
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <malloc.h>
 
 #include <fmt/format.h>
 
@@ -186,6 +187,7 @@ Result<void> Compaction::merge(const Work& work) {
   const auto room = reserve_(bytes);
   if (!room) return fail(Code::limit, fmt::format("the output may take {} bytes", bytes));
   std::shared_ptr<Block> merged = TRY(write(work));
+  malloc_trim(0);  // a merge takes much memory, and the next one may be hours away
   if (merged->rows() == 0) folder_.discard(std::exchange(merged, nullptr));
   const auto committed = commit_(numbers_of(work.blocks), merged);
   if (!committed) {
