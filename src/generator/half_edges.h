@@ -36,6 +36,7 @@ struct EdgeSide {
   double seconds = 0;         // the span's duration
   double weight = 1;
   uint64_t time_ns = 0;  // a client's end, a server's start
+  uint64_t hash = 0;     // of its service and dimensions
   std::string_view service;
   std::string_view peer;                         // whom it names as the other side; may be empty
   std::span<const std::string_view> dimensions;  // values; empty: it has none

@@ -36,8 +36,6 @@ bool is_empty(const BatchAttribute& attribute) {
                                        : attribute.value.type == ValueType::empty;
 }
 
-uint64_t mix(uint64_t hash, std::string_view text) { return mix64(hash ^ text_hash(text)); }
-
 }  // namespace
 
 ServiceGraphs::ServiceGraphs(const config::ServiceGraphs& config, AttributeLookup& lookup,
@@ -65,7 +63,27 @@ ServiceGraphs::ServiceGraphs(const config::ServiceGraphs& config, AttributeLooku
   }
 }
 
-void ServiceGraphs::begin(const Batch& /*batch*/) {}
+void ServiceGraphs::begin(const Batch& batch) {
+  resources_.clear();
+  resources_.resize(batch.resources.size());
+  resource_dimensions_.resize(batch.resources.size() * dimensions_.size());
+}
+
+const ServiceGraphs::Resource& ServiceGraphs::resource_of(const BatchSpan& span) {
+  Resource& to = resources_[span.resource];
+  if (to.is_known) [[likely]]
+    return to;
+  const AttributeRun& attributes = lookup_.batch().resources[span.resource].attributes;
+  to.is_known = true;
+  to.service = text(lookup_.find(attributes, service_), to.scratch);
+  to.service_hash = text_hash(to.service);
+  to.weight = lookup_.find(attributes, multiplier_);
+  for (size_t i = 0; i < dimensions_.size(); ++i) {
+    resource_dimensions_[span.resource * dimensions_.size() + i] =
+        lookup_.find(attributes, dimensions_[i]);
+  }
+  return to;
+}
 
 SpanMetrics::Taken ServiceGraphs::take(const BatchSpan& span, int64_t now_ms) {
   using Taken = SpanMetrics::Taken;
@@ -89,7 +107,7 @@ std::string_view ServiceGraphs::text(const BatchAttribute* attribute, std::strin
 }
 
 EdgeSide ServiceGraphs::side_of(const BatchSpan& span, bool is_server) {
-  const AttributeRun& resource = lookup_.batch().resources[span.resource].attributes;
+  const Resource& resource = resource_of(span);
   EdgeSide side;
   side.is_server = is_server;
   side.is_failed = span.status_code == kError;
@@ -98,18 +116,23 @@ EdgeSide ServiceGraphs::side_of(const BatchSpan& span, bool is_server) {
     side.seconds = static_cast<double>(span.end_ns - span.start_ns) / 1e9;
   }
   side.time_ns = is_server ? span.start_ns : span.end_ns;
-  side.service = text(lookup_.find(resource, service_), service_scratch_);
+  side.service = resource.service;
   if (side.service.empty()) return side;
+  side.hash = resource.service_hash;
   if (!config_.span_multiplier_key.empty()) {
     const BatchAttribute* const own = lookup_.find(span.attributes, multiplier_);
-    side.weight = weight_from(own != nullptr ? own : lookup_.find(resource, multiplier_));
+    side.weight = weight_from(own != nullptr ? own : resource.weight);
   }
   for (const AttributeLookup::Slot slot : peers_) {
     side.peer = text(lookup_.find(span.attributes, slot), peer_scratch_);
     if (!side.peer.empty()) break;
   }
   for (size_t i = 0; i < dimensions_.size(); ++i) {
-    values_[i] = text(find(span, dimensions_[i]), scratches_[i]);
+    const BatchAttribute* found = resource_dimensions_[span.resource * dimensions_.size() + i];
+    if (found == nullptr) found = lookup_.find(span.attributes, dimensions_[i]);
+    values_[i] = text(found, scratches_[i]);
+    const bool is_string = found != nullptr && found->value.type == ValueType::string;
+    side.hash = mix64(side.hash * 5 ^ (is_string ? found->hash : text_hash(values_[i])));
   }
   side.dimensions = values_;
   return side;
@@ -241,15 +264,16 @@ void ServiceGraphs::count_messaging(SeriesTable::Row row, const Edge& edge, doub
   table_.observe(row, kMessagingSeconds, seconds, weight, edge.trace);
 }
 
+// The sides' hashes stand for their names and dimensions; a name that is no side's is hashed here.
 uint64_t ServiceGraphs::key_of(const Edge& edge) const {
-  uint64_t key = mix(static_cast<uint64_t>(edge.connection) + 1, edge.client_name);
-  key = mix(key * 3, edge.server_name);
-  for (const EdgeSide* side : {edge.client, edge.server}) {
-    key = mix64(key + (side == nullptr ? 1 : 2));
-    if (side == nullptr) continue;
-    for (const std::string_view value : side->dimensions) key = mix(key * 5, value);
-  }
-  return key;
+  static const uint64_t kUserHash = text_hash(kUser);
+  const auto named = [](std::string_view name) {
+    return name == kUser ? kUserHash : text_hash(name);
+  };
+  const bool is_named = edge.server == nullptr || edge.connection == Connection::database;
+  uint64_t key = static_cast<uint64_t>(edge.connection) * 2 + (is_named ? 1 : 0);
+  key = mix64(key ^ (edge.client == nullptr ? named(edge.client_name) : edge.client->hash));
+  return mix64(key * 3 ^ (is_named ? named(edge.server_name) : edge.server->hash));
 }
 
 SeriesTable::Row ServiceGraphs::enter(uint64_t key, const Edge& edge) {

@@ -62,6 +62,16 @@ class ServiceGraphs {
     TraceId trace;
   };
 
+  // What all spans of a resource share, worked out once a batch.
+  struct Resource {
+    bool is_known = false;
+    std::string_view service;
+    uint64_t service_hash = 0;
+    const BatchAttribute* weight = nullptr;
+    std::string scratch;
+  };
+
+  const Resource& resource_of(const BatchSpan& span);
   const BatchAttribute* find(const BatchSpan& span, AttributeLookup::Slot slot);
   std::string_view text(const BatchAttribute* attribute, std::string& scratch);
   EdgeSide side_of(const BatchSpan& span, bool is_server);
@@ -89,10 +99,14 @@ class ServiceGraphs {
   std::vector<AttributeLookup::Slot> dimensions_;
   std::vector<std::string> labels_of_dimensions_;
 
+  // Of the batch.
+  std::vector<Resource> resources_;
+  std::vector<const BatchAttribute*> resource_dimensions_;  // of resource after resource; or null
+
   // Of the span at hand.
   std::vector<std::string_view> values_;
   std::vector<std::string> scratches_;
-  std::string service_scratch_, peer_scratch_, database_scratch_, port_scratch_;
+  std::string peer_scratch_, database_scratch_, port_scratch_;
   LabelSet labels_;
 };
 

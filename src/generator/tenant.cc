@@ -149,6 +149,7 @@ void Tenant::take(const Batch& batch, std::span<const uint32_t> skip, int64_t re
   counters_.bytes.Increment(static_cast<double>(batch.body.size()));
   lookup_.begin(batch);
   if (span_metrics_) span_metrics_->begin(batch);
+  if (service_graphs_) service_graphs_->begin(batch);
   const int64_t now_ms = received_ns / 1'000'000;
   if (host_info_) host_info_->take(batch, now_ms);
   const auto earliest = static_cast<uint64_t>(received_ns - config_.slack_ns);
