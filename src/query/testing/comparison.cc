@@ -53,7 +53,8 @@ bool is_close_call(const std::vector<naive::Trace>& traces, traceql::Query& quer
   return false;
 }
 
-// What select() names and the span has, the answer must show of it. Empty: it does.
+// What select() names and the span has, the answer must show of it. Empty: it does. Of events and
+// links that one is shown which made the span pass.
 std::string not_shown(const traceql::Attribute& attribute, const naive::Trace& trace,
                       const SentSpan& span, const FoundSpan& found) {
   using traceql::Intrinsic;
@@ -64,6 +65,7 @@ std::string not_shown(const traceql::Attribute& attribute, const naive::Trace& t
     return found.name == span.name ? "" : "name " + span.name;
   }
   if (std::ranges::find(kNever, attribute.intrinsic) != std::end(kNever)) return "";
+  if (attribute.intrinsic == Intrinsic::event_name) return "";
   const traceql::Datum value = naive::value_of(attribute, trace, span);
   if (value.type() == traceql::Type::nil) return "";
   const std::string key =
