@@ -82,7 +82,7 @@ class Api {
   const ApiOptions options_;
   const Call::Context context_;
   Workers& queries_;
-  ResourceCounts resource_counts_{8 << 20};
+  ResourceCounts resource_counts_{24 << 20};
   std::atomic<const Store*> store_{nullptr};
   std::atomic<Phase> phase_{Phase::starting};
 };

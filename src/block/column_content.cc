@@ -92,8 +92,9 @@ void take_referring(ByteReader& in, const std::vector<uint32_t>& references,
   values.resize(references.size());
   size_t next = 0;
   for (size_t i = 0; i < references.size(); ++i) {  // without decisions, which are random
-    values[i] = references[i] == 0 ? stored[next] : T{0};
-    next += references[i] == 0;
+    const T is_stored = references[i] == 0 ? 1 : 0;
+    values[i] = stored[next] * is_stored;
+    next += is_stored;
   }
 }
 

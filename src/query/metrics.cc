@@ -28,6 +28,8 @@ using traceql::Attribute;
 using traceql::Intrinsic;
 using Function = traceql::Metric::Function;
 
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
 // Every attribute that a condition names, each once.
 void collect(const traceql::FieldExpr& expression, std::vector<Attribute>& out) {
   if (const auto* attribute = expression.get_if<Attribute>()) {
@@ -236,51 +238,48 @@ void Evaluation::leave(uint32_t part) {
   if (counts_grew_) question_.maybe_counts->add(kept_parts_[part], std::move(counts_));
 }
 
+// Null: nothing is kept of the row group.
 Result<std::shared_ptr<const ResourceCounts::OfGroup>> Evaluation::resource_counts(
     GroupColumns& group) {
-  const bool kept = group.group() < counts_.size();
-  if (kept && counts_[group.group()] != nullptr) return counts_[group.group()];
-  std::vector<uint32_t> rows(group.owners(Scope::resource).count);
-  for (const Slice& slice : TRY(group.field(Field::resource))->column.slices) {
-    for (uint32_t i = 0; i < slice.count; ++i) {
-      if (slice.words[i] < rows.size()) ++rows[slice.words[i]];
-    }
+  if (group.group() >= counts_.size()) return nullptr;
+  auto& known = counts_[group.group()];
+  if (known == nullptr) {
+    known = TRY(count_resources(group));
+    counts_grew_ = counts_grew_ || known != nullptr;
   }
-  ResourceCounts::OfGroup out;
-  for (uint32_t r = 0; r < rows.size(); ++r) {
-    if (rows[r] != 0) out.emplace_back(r, rows[r]);
-  }
-  out.shrink_to_fit();
-  auto shared = std::make_shared<const ResourceCounts::OfGroup>(std::move(out));
-  if (kept) counts_[group.group()] = shared;
-  counts_grew_ = counts_grew_ || kept;
-  return shared;
+  return known;
 }
 
-// False: its rows are to be looked at one by one. Whole row groups of one interval are counted by
-// the numbers of their resources.
+// False: its rows are to be looked at one by one. Row groups of which all rows count are counted by
+// the numbers of their resources and seconds, if intervals begin and end with seconds.
 Result<bool> Evaluation::count_whole(GroupColumns& group, const Bits& rows) {
   if (!filters_.empty() || compared_ || !cells_->only_counts() || rows.count() != rows.size()) {
     return false;
   }
+  const MetricsAxis& axis = question_.axis;
   const RowGroup& extent = group.part().groups()[group.group()];
-  const auto interval = PickedRows::only_interval(extent, question_.axis);
-  if (!interval || exemplars_.wants(extent)) return false;
-  if (grouping_.is_single()) {
+  if (exemplars_.wants(extent)) return false;
+  const auto interval = PickedRows::only_interval(extent, axis);
+  if (interval && grouping_.is_single()) {
     cells_->add_many(0, *interval, rows.count(), memory_);
-  } else if (TRY(grouping_.is_of_resources(group))) {
-    std::vector<std::pair<uint32_t, uint32_t>> counts;  // series, spans
-    const auto of_resources = TRY(resource_counts(group));
-    for (const auto& [resource, spans] : *of_resources) {
-      counts.emplace_back(TRY(grouping_.of_resource(group, resource)), spans);
-    }
-    for (const auto& [series, spans] : counts) {
-      cells_->add_many(series, *interval, spans, memory_);
-    }
-  } else {
-    return false;
+    result_.counted_spans += rows.count();
+    return true;
   }
-  result_.counted_spans += rows.count();
+  const bool whole_seconds = axis.step_ns % kSecondNs == 0 && axis.stamp_ns % kSecondNs == 0;
+  if (!whole_seconds || !TRY(grouping_.is_of_resources(group))) return false;
+  const auto known = TRY(resource_counts(group));
+  if (known == nullptr) return false;
+  std::vector<uint32_t> series(known->size());
+  for (size_t i = 0; i < series.size(); ++i) {
+    series[i] = TRY(grouping_.of_resource(group, (*known)[i].resource));
+  }
+  for (size_t i = 0; i < series.size(); ++i) {
+    const ResourceCounts::Count& count = (*known)[i];
+    const uint64_t end_ns = count.second * kSecondNs;
+    if (!axis.has(end_ns)) continue;
+    cells_->add_many(series[i], axis.interval(end_ns), count.rows, memory_);
+    result_.counted_spans += count.rows;
+  }
   return true;
 }
 

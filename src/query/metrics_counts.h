@@ -1,5 +1,5 @@
-// How many rows of each resource the row groups of blocks have, remembered from one metrics query
-// to the next: what counts spans by attributes of resources, row groups whole, reads no rows then.
+// How many rows of each resource start in each second, by row group of a block, remembered from one
+// metrics query to the next: what counts spans by attributes of resources reads no rows then.
 //
 //   ResourceCounts cache(8 << 20);
 //   auto known = cache.find(part);            // of all row groups, those that nobody counted null
@@ -14,16 +14,21 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <utility>
 #include <vector>
 
 #include "model/columns.h"
+#include "query/group_columns.h"
 
 namespace vivace {
 
 class ResourceCounts {
  public:
-  using OfGroup = std::vector<std::pair<uint32_t, uint32_t>>;  // resource, rows
+  struct Count {
+    uint32_t resource = 0;
+    uint32_t rows = 0;
+    uint64_t second = 0;  // they start in (second - 1, second]
+  };
+  using OfGroup = std::vector<Count>;
   using OfPart = std::vector<std::shared_ptr<const OfGroup>>;  // by row group
 
   explicit ResourceCounts(int64_t bytes_max) : bytes_max_(bytes_max) {}
@@ -48,5 +53,8 @@ class ResourceCounts {
   int64_t bytes_ = 0;
   std::list<Entry> entries_;  // the last used first
 };
+
+// Counts the rows of a row group. Null where its times reach over too many seconds.
+Result<std::shared_ptr<const ResourceCounts::OfGroup>> count_resources(GroupColumns& group);
 
 }  // namespace vivace

@@ -164,19 +164,24 @@ TEST_P(MetricsOfSpans, CountSpansThatWholeTracesLeave) {
 TEST_P(MetricsOfSpans, RememberWholeRowGroups) {
   std::vector<SentSpan> spans;
   for (uint64_t k = 1; k <= 3000; ++k) {
-    spans.push_back(
-        of_service(span_at(k, 100 + static_cast<double>(k % 10), 0.1), k % 3 == 0 ? "x" : "y"));
+    const double start_s = 100 + static_cast<double>(k % 10) + (k % 7 == 0 ? 0.25 : 0);
+    spans.push_back(of_service(span_at(k, start_s, 0.1), k % 3 == 0 ? "x" : "y"));
   }
   const Snapshot all = snapshot(spans);
   ResourceCounts counts(1 << 20);
-  const auto query = traceql::parse("{ } | count_over_time() by (resource.service.name)");
-  for (int round = 0; round < 3; ++round) {
-    MetricsQuestion question = *plan_metrics(*query);
-    question.axis = *MetricsAxis::range(100 * kSecond, 120 * kSecond, 1000 * kSecond, 10'000);
-    question.limits.exemplars_max = 0;
-    question.maybe_counts = &counts;
-    EXPECT_EQ(text_of(evaluate_metrics({&all, 1}, question, {})),
-              "{resource.service.name=`x`} 0 1000\n{resource.service.name=`y`} 0 2000\n");
+  for (const char* by : {"", " by (resource.service.name)"}) {
+    const auto query = traceql::parse(std::string("{ } | count_over_time()") + by);
+    for (const uint64_t step_ns : {kSecond, 4 * kSecond, kSecond / 2, 1000 * kSecond}) {
+      const auto ask_with = [&](ResourceCounts* maybe_counts) {
+        MetricsQuestion question = *plan_metrics(*query);
+        question.axis = *MetricsAxis::range(102 * kSecond, 107 * kSecond, step_ns, 10'000);
+        question.limits.exemplars_max = 0;
+        question.maybe_counts = maybe_counts;
+        return text_of(evaluate_metrics({&all, 1}, question, {}));
+      };
+      const std::string plain = ask_with(nullptr);
+      for (int round = 0; round < 3; ++round) EXPECT_EQ(ask_with(&counts), plain) << step_ns;
+    }
   }
   EXPECT_EQ(counts.bytes() > 0, GetParam()) << "of blocks, which do not change";
 }
