@@ -159,8 +159,8 @@ std::optional<int64_t> ServerProcess::disk_written_bytes() const {
   struct stat info{};
   if (::stat(files_.folder.c_str(), &info) != 0) return std::nullopt;
   ::sync();
-  std::istringstream in(read_file(
-      fmt::format("/sys/dev/block/{}:{}/stat", major(info.st_dev), minor(info.st_dev))));
+  std::istringstream in(
+      read_file(fmt::format("/sys/dev/block/{}:{}/stat", major(info.st_dev), minor(info.st_dev))));
   int64_t value = 0;
   for (int field = 1; field <= kSectorsWritten; ++field) {
     if (!(in >> value)) return std::nullopt;

@@ -26,8 +26,8 @@ overrides:
 
 struct ServerFiles {
   std::string binary;
-  std::string folder;                 // data, config and log go there; must exist
-  std::function<void()> before_exec;  // in the child, for limits of its own; may be empty
+  std::string folder;                           // data, config and log go there; must exist
+  std::function<void()> before_exec;            // in the child, for limits of its own; may be empty
   std::string more_config = kHomelabGenerator;  // further sections of the file
 };
 
@@ -55,9 +55,9 @@ class ServerProcess {
   int64_t rss_bytes() const { return status_kib("VmRSS:") * 1024; }
   int64_t rss_peak_bytes() const { return status_kib("VmHWM:") * 1024; }
   double cpu_seconds() const;  // user and system, all threads
-  // What was written so far to the disk that its folder is on, by whomever; after a sync of all. Not
-  // /proc/PID/io: that counts a whole folio of the page cache, up to megabytes, for each write into
-  // it. Nothing where the kernel does not tell.
+  // What was written so far to the disk that its folder is on, by whomever; after a sync of all.
+  // Not /proc/PID/io: that counts a whole folio of the page cache, up to megabytes, for each write
+  // into it. Nothing where the kernel does not tell.
   std::optional<int64_t> disk_written_bytes() const;
   // The sample of exactly that name and labels in /metrics.
   std::optional<double> metric(const std::string& sample) const;

@@ -1,6 +1,6 @@
 // Walks a document and the schema side by side and keeps two paths: `written`, as the file has it,
-// for messages, and `path`, of the first spelling, for the settings. See check.h. The document is a
-// bounded graph without cycles (yaml.h), so the recursion is bounded too.
+// for messages, and `path`, of the first spelling, for the settings. The document is a bounded graph
+// without cycles (yaml.h), so the recursion is bounded too. See check.h.
 #include "config/check.h"
 
 #include <algorithm>
@@ -86,7 +86,6 @@ std::string days_hint(const Field& field, std::string_view text) {
 class Walk {
  public:
   explicit Walk(const Document& document) : document_(document) {}
-
   Checked run() {
     section(schema(), document_.root, Place());
     refuse_mixed_overrides();
