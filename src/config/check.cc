@@ -1,6 +1,6 @@
 // Walks a document and the schema side by side and keeps two paths: `written`, as the file has it,
-// for messages, and `path`, of the first spelling, for the settings. The document is a bounded graph
-// without cycles (yaml.h), so the recursion is bounded too. See check.h.
+// for messages, and `path`, of the first spelling, for the settings. The document is a bounded
+// graph without cycles (yaml.h), so the recursion is bounded too. See check.h.
 #include "config/check.h"
 
 #include <algorithm>
