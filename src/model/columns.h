@@ -127,7 +127,8 @@ enum class Field : uint8_t {
 constexpr size_t kFields = static_cast<size_t>(Field::parent_row) + 1;
 constexpr uint32_t kNoRow = UINT32_MAX;
 // There is a parent id, but no row for it: nobody in the row group has the id, or it is the span's
-// own, or some spans of the trace share an id, so that ids alone tell whose child it is.
+// own. Where spans of a trace share an id, it stands for all of the trace's parents in that row
+// group, because then ids alone tell whose child a span is.
 constexpr uint32_t kOtherRow = UINT32_MAX - 1;
 
 enum class FieldForm : uint8_t { words, longs, texts };

@@ -304,6 +304,12 @@ Result<Bits> FilterRun::trace_bits(FilterNode& node, const Bits& mask) {
 
 Result<Bits> FilterRun::tree_bits(FilterNode& node, const Bits& mask) {
   ASSERT(maybe_traces_ != nullptr);
+  const auto wanted = node.predicate->wanted();
+  if (node.attribute.intrinsic == Intrinsic::nested_set_parent && wanted && !wanted->text &&
+      wanted->high <= 0 && !node.predicate->integer(0)) {  // only roots are below zero
+    if (!node.predicate->integer(-1)) return Bits(mask.size());
+    return mask & TRY(maybe_traces_->roots(group_));
+  }
   const auto numbers = TRY(maybe_traces_->numbers(group_));
   Bits out(mask.size());
   mask.each([&](uint32_t i) {

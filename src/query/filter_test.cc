@@ -86,6 +86,11 @@ class FactsOfP final : public TraceValues {
     std::ranges::fill(out, facts_.duration_ns());
     return {};
   }
+  Result<Bits> roots(GroupColumns& group) override {
+    Bits out(group.owners(Scope::span).count);
+    out.set(0);
+    return out;
+  }
   Result<TraceTree::Numbers> numbers_of(GroupColumns&, uint32_t row) override {
     return numbers_.at(row);
   }

@@ -151,10 +151,14 @@ class TraceFactsOf final : public TraceValues {
   TraceFactsOf(PartSet& parts, bool roots) : parts_(parts), roots_(roots) {}
   Result<const TraceFacts*> facts(PartColumns& part, uint32_t ordinal) override;
   Result<void> durations(GroupColumns& group, const Bits& mask, std::span<int64_t> out) override;
+  Result<Bits> roots(GroupColumns& group) override;
   Result<TraceTree::Numbers> numbers_of(GroupColumns& group, uint32_t row) override;
   Result<std::span<const TraceTree::Numbers>> numbers(GroupColumns& group) override;
 
  private:
+  Result<void> roots_of_runs(GroupColumns& group, uint32_t part, Bits& out);
+  Result<void> roots_of_head(GroupColumns& group, uint32_t part, Bits& out);
+  Result<bool> has_numbers(PartColumns& part, uint32_t ordinal);
   Result<void> number_runs(GroupColumns& group, uint32_t part);
   Result<void> number_head(GroupColumns& group, uint32_t part);
   Result<void> number_gathered(const TraceId& id, TracePlaces::Place place, GroupColumns& group);

@@ -249,6 +249,19 @@ void set_attribute(MatchedSpans& set, const std::string& key, Datum value) {
 Result<Datum> Pipeline::aggregate(Stage& stage, TraceRows& trace, const MatchedSpans& set) {
   if (stage.function == Function::count) return datum(int64_t{set.count()});
   Accumulator sum(stage.function);
+  if (stage.expression->intrinsic() == traceql::Intrinsic::duration) {
+    Result<void> result;
+    set.each([&](uint32_t span) {
+      if (!result) return;
+      const auto columns = trace.columns(span);
+      const auto ns = columns ? (*columns)->number(Field::duration_ns, trace.place(span).row)
+                              : std::unexpected(columns.error());
+      if (ns) return sum.add(datum(Duration{static_cast<int64_t>(*ns)}));
+      result = std::unexpected(ns.error());
+    });
+    CHECK_OK(std::move(result));
+    return sum.result();
+  }
   CHECK_OK(each_value(*stage.expression, trace, set,
                       [&](uint32_t, const Datum& value) { sum.add(value); }));
   return sum.result();

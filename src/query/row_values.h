@@ -37,6 +37,8 @@ class TraceValues {
   virtual ~TraceValues() = default;
   // Durations of the traces of the rows in the mask, by place in the row group.
   virtual Result<void> durations(GroupColumns& group, const Bits& mask, std::span<int64_t> out) = 0;
+  // The spans of the row group whose nestedSetParent is -1; far cheaper than all numbers.
+  virtual Result<Bits> roots(GroupColumns& group) = 0;
   // Of one span.
   virtual Result<TraceTree::Numbers> numbers_of(GroupColumns& group, uint32_t row) = 0;
   // Of each span of the row group, by its place there. Good until the next call.

@@ -79,6 +79,89 @@ Result<void> TraceFactsOf::durations(GroupColumns& group, const Bits& mask,
   return {};
 }
 
+// ------------------------------------------------------------------------------- roots
+
+// A span without a parent id, unless three spans of its trace share an id.
+Result<Bits> TraceFactsOf::roots(GroupColumns& group) {
+  const uint32_t part = parts_.number_of(group.part());
+  Bits out(group.owners(Scope::span).count);
+  CHECK_OK(parts_.is_in_order(part) ? roots_of_runs(group, part, out)
+                                    : roots_of_head(group, part, out));
+  return out;
+}
+
+Result<void> TraceFactsOf::roots_of_runs(GroupColumns& group, uint32_t part, Bits& out) {
+  const Range rows = group.owners(Scope::span);
+  const TraceRuns table =
+      TRY(group.part().part().trace_runs(group.group(), group.part().inspected()));
+  std::vector<uint32_t> room;
+  const auto parents = words_of(*TRY(group.field(Field::parent_row)), room);
+  if (parents.size() != rows.count) return fail(Code::corrupt, "parents of some rows only");
+  uint32_t ordinal = table.first_ordinal;
+  for (const auto& [entry, first_row] : table.runs) {
+    const TracePlaces::Place place{part, ordinal++};
+    const uint32_t from = std::max(first_row, rows.first) - rows.first;
+    const uint32_t end = std::min(first_row + entry.spans, rows.end()) - rows.first;
+    bool has_rows = entry.spans < 3;  // that show that nobody shares an id
+    bool has_root = false;
+    for (uint32_t i = from; i < end; ++i) {
+      has_rows = has_rows || parents[i] < kOtherRow;
+      has_root = has_root || parents[i] == kNoRow;
+    }
+    if (!has_root) continue;
+    const bool is_whole = end - from == entry.spans && !parts_.is_split(entry.id);
+    const bool counts = is_whole && has_rows;
+    if (!counts) {
+      CHECK_OK(gather(entry.id, place));
+      if (std::ranges::none_of(of_trace_, [](const auto& n) { return n.left != 0; })) continue;
+    }
+    for (uint32_t i = from; i < end; ++i) {
+      if (parents[i] == kNoRow) out.set(i);
+    }
+  }
+  return {};
+}
+
+Result<void> TraceFactsOf::roots_of_head(GroupColumns& group, uint32_t part, Bits& out) {
+  const Range rows = group.owners(Scope::span);
+  std::vector<uint32_t> room;
+  const auto ordinals = words_of(*TRY(group.field(Field::trace)), room);
+  boost::unordered_flat_map<uint32_t, bool> known;
+  for (const Slice& slice : TRY(group.field(Field::parent_id))->column.slices) {
+    for (uint32_t i = 0; i < slice.count; ++i) {
+      if (number_at(slice, i) != 0) continue;
+      const uint32_t at = slice.owner(i) - rows.first;
+      const auto [trace, is_new] = known.try_emplace(ordinals[at], false);
+      if (is_new) trace->second = TRY(has_numbers(parts_.part(part), ordinals[at]));
+      if (trace->second) out.set(at);
+    }
+  }
+  return {};
+}
+
+// Of a head's trace that has a root.
+Result<bool> TraceFactsOf::has_numbers(PartColumns& part, uint32_t ordinal) {
+  Inspected lookup;
+  const TraceEntry entry = TRY(part.part().trace(ordinal, lookup));
+  const uint32_t number = parts_.number_of(part);
+  if (parts_.is_split(entry.id) || parts_.has_hidden(number)) {
+    CHECK_OK(gather(entry.id, {number, ordinal}));
+    return std::ranges::any_of(of_trace_, [](const auto& n) { return n.left != 0; });
+  }
+  if (entry.spans < 3) return true;
+  std::vector<uint32_t> rows;
+  CHECK_OK(part.part().trace_rows(ordinal, rows, lookup));
+  std::vector<uint64_t> ids;
+  for (const uint32_t row : rows) {
+    ids.push_back(TRY(parts_.group(number, part.group_of(row))->number(Field::span_id, row)));
+  }
+  std::ranges::sort(ids);
+  for (size_t i = 2; i < ids.size(); ++i) {
+    if (ids[i] == ids[i - 2]) return false;
+  }
+  return true;
+}
+
 // ------------------------------------------------------------------------------- trees
 
 Result<std::span<const TraceTree::Numbers>> TraceFactsOf::numbers(GroupColumns& group) {

@@ -58,12 +58,18 @@ bool TraceTree::link_rows(std::span<const uint32_t> parent_rows, uint32_t first_
   parents_.resize(count);
   all_lost_ = false;
   bool in_order = true;
+  bool has_rows = false;
+  uint32_t roots = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t row = parent_rows[i];
-    if (row == kOtherRow) return false;
-    parents_[i] = row == kNoRow ? kRoot : row - first_row;
-    in_order = in_order && (row == kNoRow || row - first_row < i);
+    const bool is_row = row < kOtherRow;
+    parents_[i] = is_row ? row - first_row : row;
+    has_rows = has_rows || is_row;
+    roots += row == kNoRow;
+    in_order = in_order && (is_row ? row - first_row < i : row == kNoRow);
   }
+  // Spans that share an id would be alone among spans without rows.
+  if (!has_rows && count > 1 && (roots < count || count > 2)) return false;
   // Parents that all come first are not in a circle, and nobody is lost.
   all_connected_ = in_order;
   if (!in_order) connect_any_order();

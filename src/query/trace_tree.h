@@ -36,7 +36,7 @@ class TraceTree {
   // By ids.
   void link(std::span<const Node> nodes);
   // By rows of parents, as Field::parent_row has them, of a whole trace whose first span is
-  // `first_row`. False: some parent is known by its id alone, so that link() must be asked.
+  // `first_row`. False: spans may share an id, so that link() must be asked.
   bool link_rows(std::span<const uint32_t> parent_rows, uint32_t first_row);
 
   uint32_t size() const { return static_cast<uint32_t>(parents_.size()); }

@@ -126,6 +126,14 @@ TEST(TraceTree, RowsOfParents) {
   EXPECT_EQ(apply(tree, Relation::descendant, Form::plain, "b", "abcd"), "acd");
   ASSERT_TRUE(tree.link_rows(std::vector{101U, 100U, kNoRow}, 100));
   EXPECT_EQ(numbers(tree), "0-0/0/1 0-0/0/1 1-2/-1/0 ");
+  // A parent that is not there: where rows are known, nobody shares an id.
+  ASSERT_TRUE(tree.link_rows(std::vector{kNoRow, 100U, kOtherRow, 102U}, 100));
+  EXPECT_EQ(numbers(tree), "1-4/-1/1 2-3/1/0 0-0/0/1 0-0/0/0 ");
+  ASSERT_TRUE(tree.link_rows(std::vector{kNoRow, kNoRow}, 100));
+  EXPECT_EQ(numbers(tree), "1-2/-1/0 3-4/-1/0 ");
+  EXPECT_FALSE(tree.link_rows(std::vector{kNoRow, kNoRow, kNoRow}, 100));
+  ASSERT_TRUE(tree.link_rows(std::vector{kOtherRow}, 100));
+  EXPECT_EQ(numbers(tree), "0-0/0/0 ");
 }
 
 TEST(TraceTree, AChainOfAMillion) {
