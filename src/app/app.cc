@@ -377,8 +377,8 @@ class App::Parts {
 App::App(config::Loaded settings) : parts_(std::make_unique<Parts>(std::move(settings))) {
   // Few threads allocate: more arenas would only keep more memory.
   mallopt(M_ARENA_MAX, 2);
-  // What a merge frees goes back to the kernel; glibc would learn to keep pieces of its sizes. What a
-  // cut frees is smaller, and the next cut has it again.
+  // What a merge frees goes back to the kernel; glibc would learn to keep pieces of its sizes. What
+  // a cut frees is smaller, and the next cut has it again.
   mallopt(M_MMAP_THRESHOLD, 6 << 20);
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
   raise_open_files_limit();

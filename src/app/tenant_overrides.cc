@@ -1,4 +1,5 @@
-// The thread `overrides`: read, compare, parse, swap. See tenant_overrides.h.
+// The thread `overrides`: reads the file, compares its content with what is in force, parses it and
+// swaps the snapshot. See tenant_overrides.h.
 #include "app/tenant_overrides.h"
 
 #include <algorithm>

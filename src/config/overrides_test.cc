@@ -81,7 +81,10 @@ overrides:
       remote_write_headers: {X-Scope-OrgID: a, X-Other: b}
       ingestion_time_range_slack: 1m
       processor:
-        span_metrics: {dimensions: [http.method], histogram_buckets: [1, 2], intrinsic_dimensions: {service: false}}
+        span_metrics:
+          dimensions: [http.method]
+          histogram_buckets: [1, 2]
+          intrinsic_dimensions: {service: false}
         service_graphs: {dimensions: [x], enable_client_server_prefix: true}
   old:
     ingestion_rate_limit_bytes: 10

@@ -1,4 +1,5 @@
-// By stdio, since a configuration is read before there is a storage. See read_file.h.
+// By stdio, since a configuration is read before there is a storage. What is behind `bytes_max` is
+// not read. See read_file.h.
 #include "config/read_file.h"
 
 #include <cerrno>

@@ -1,4 +1,5 @@
-// From the tree of the language to stages, and what can be known of a trace before it is looked at.
+// From the tree of the language to stages, and what can be known of a trace before it is looked at:
+// which of its filters must have passed for some span. See pipeline.h.
 #include <algorithm>
 #include <cmath>
 

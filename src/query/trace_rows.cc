@@ -1,4 +1,5 @@
-// Runs cut their bits out of those of the row group; gathered traces look each span up.
+// The rows of one trace and which filters they pass: a run of rows cuts its bits out of those of the
+// row group, a gathered trace looks each span up. See trace_rows.h.
 #include "query/trace_rows.h"
 
 #include <algorithm>
