@@ -42,6 +42,7 @@ constexpr NamedRow kRows[] = {
     {"split", "small requests over 64 connections", measure_split},
     {"memory", "peak memory, saturated, with queries", measure_memory},
     {"steady", "5,000 spans a second, with queries", measure_steady},
+    {"flood", "a client at ten times its budget, and who looks traces up meanwhile", measure_flood},
     {"generator", "what the metrics-generator adds to a span", measure_generator_row},
     {"cgroup", "half a CPU and 256 MiB", measure_cgroup},
 };

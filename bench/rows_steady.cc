@@ -1,5 +1,11 @@
-// Rows about living with readers: a saturated server that is asked ten questions a second, and one
-// that gets 5,000 spans a second and the same questions.
+// Rows about living with readers: a saturated server that is asked ten questions a second, one that
+// gets 5,000 spans a second and the same questions, and one whose client sends ten times what it
+// may.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "queries.h"
@@ -11,6 +17,11 @@ namespace {
 constexpr double kQuestionsPerSecond = 10;
 constexpr double kSteadySpansPerSecond = 5000;
 constexpr int kSteadyConnections = 4;
+
+constexpr double kAllowedSpansPerSecond = 10'000;
+constexpr double kFloodFactor = 10;
+constexpr int kFloodConnections = 8;
+constexpr uint64_t kFloodLookups = 200;  // one round of them
 
 struct ReadLoad {
   LoadRun run;
@@ -90,6 +101,74 @@ void measure_steady(Scene& scene) {
               "ms", sync, ""});
   report.add({"steady_ack_p99_ms", "5,000 spans/s: ack, 99 %", load->run.pushed.ack_ms_at(0.99),
               "ms", sync, "10 and a sync"});
+}
+
+// Traces that were stored before are looked up while a client floods; what the flood got acked is
+// read back when it is over.
+void measure_flood(Scene& scene) {
+  const double span_bytes = 262;
+  const auto allowed_bytes = static_cast<uint64_t>(kAllowedSpansPerSecond * span_bytes);
+  const auto server = scene.start_server(
+      {scene.plan().binary,
+       scene.fresh_folder("flood"),
+       {},
+       fmt::format("overrides: {{defaults: {{ingestion: {{rate_limit_bytes: {0}, "
+                   "burst_size_bytes: {0}}}}}}}\n",
+                   allowed_bytes)});
+  if (server == nullptr) return;
+  const uint64_t before = Scene::traces_for(scene.shop(), 20'000);
+  const PushResult stored =
+      push(scene.shop(),
+           {.address = server->otlp_address(), .seconds = 60, .traces_max = before, .retry = true});
+  progress(fmt::format("ten times what is allowed for {:.0f} s, with lookups",
+                       scene.plan().seconds / 2));
+  PushResult flood;
+  std::vector<double> took_ms;
+  {
+    std::atomic<bool> is_over = false;
+    const std::jthread pusher([&] {
+      flood = push(scene.shop(), {.address = server->otlp_address(),
+                                  .seconds = scene.plan().seconds / 2,
+                                  .first = before,
+                                  .spans_per_s = kFloodFactor * kAllowedSpansPerSecond,
+                                  .connections = kFloodConnections});
+      is_over = true;
+    });
+    while (!is_over) {
+      const ReadBack round = read_back(server->api_address(), scene.shop(), stored.acked_batches,
+                                       {.traces_max = kFloodLookups});
+      took_ms.insert(took_ms.end(), round.took_ms.begin(), round.took_ms.end());
+    }
+  }
+  std::ranges::sort(took_ms);
+  const ReadBack back = read_back(server->api_address(), scene.shop(), flood.acked_batches, {});
+  if (back.missing_traces + back.missing_spans + back.excess_spans > 0) {
+    scene.report().fault(
+        fmt::format("flood: of {} acked traces {} were not found, {} spans were "
+                    "missing, {} too many",
+                    back.traces, back.missing_traces, back.missing_spans, back.excess_spans));
+  }
+  const auto sent = static_cast<double>(flood.requests);
+  const auto refused = flood.statuses.contains(429) ? flood.statuses.at(429) : 0;
+  Report& report = scene.report();
+  report.add({"flood_refused",
+              "a client at ten times its budget: refused with 429",
+              100 * static_cast<double>(refused) / sent,
+              "%",
+              {"what is above the budget", 100 - 100 / kFloodFactor},
+              ""});
+  report.add({"flood_read_back",
+              "the same: acked traces, each read back whole",
+              static_cast<double>(back.traces),
+              "",
+              {},
+              ""});
+  report.add({"flood_trace_by_id_p99_ms",
+              "the same: trace by id meanwhile, 99 %",
+              quantile(took_ms, 0.99),
+              "ms",
+              {"its median", quantile(took_ms, 0.5)},
+              "50"});
 }
 
 }  // namespace vivace::bench

@@ -106,6 +106,7 @@ void measure_gzip(Scene& scene);
 void measure_split(Scene& scene);
 void measure_memory(Scene& scene);  // rows_steady.cc
 void measure_steady(Scene& scene);
+void measure_flood(Scene& scene);
 void measure_cgroup(Scene& scene);         // rows_cgroup.cc
 void measure_generator_row(Scene& scene);  // rows_generator.cc
 void measure_disk(Scene& scene);           // rows_read.cc
