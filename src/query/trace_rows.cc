@@ -1,5 +1,5 @@
-// The rows of one trace and which filters they pass: a run of rows cuts its bits out of those of the
-// row group, a gathered trace looks each span up. See trace_rows.h.
+// The rows of one trace and which filters they pass: a run of rows cuts its bits out of those of
+// the row group, a gathered trace looks each span up. See trace_rows.h.
 #include "query/trace_rows.h"
 
 #include <algorithm>
