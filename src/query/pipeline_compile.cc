@@ -38,7 +38,7 @@ class PipelineCompiler {
   Result<void> add_group(const traceql::GroupBy& group, Stages& out);
   Result<void> show(const traceql::FieldExpr& expression);
   static Known both(Known left, Known right);
-  static Known combine(traceql::SpansetOp op, Known left, Known right);
+  static Known combine(traceql::SpansetOp op, const Known& left, Known right);
   void learn_count();
 
   Pipeline out_;
@@ -126,7 +126,7 @@ auto PipelineCompiler::add_spanset(const traceql::Spanset& spanset, std::vector<
     Known left = TRY(add_spanset(*operation->lhs, out, sees_all));
     Known right = TRY(add_spanset(*operation->rhs, out, sees_all));
     out.push_back({.form = Step::Form::operation, .op = operation->op});
-    return combine(operation->op, std::move(left), std::move(right));
+    return combine(operation->op, left, std::move(right));
   }
   const auto index = static_cast<uint32_t>(out_.pipelines_.size());
   Stages* stages = out_.pipelines_.emplace_back(std::make_unique<Stages>()).get();
@@ -149,7 +149,7 @@ auto PipelineCompiler::add_filter(const traceql::Filter& filter, std::vector<Ste
   return Known{.anchor = {.any = false, .filters = {index}}, .needed = {index}};
 }
 
-auto PipelineCompiler::combine(traceql::SpansetOp op, Known left, Known right) -> Known {
+auto PipelineCompiler::combine(traceql::SpansetOp op, const Known& left, Known right) -> Known {
   const bool of_both = op.form == traceql::Form::united || op.relation == Relation::both ||
                        op.relation == Relation::either;
   Known out;
