@@ -80,6 +80,15 @@ Call::Call(Context context, std::string route, net::Request request, net::Respon
       responder_(std::move(responder)),
       began_ns_(context.clock->steady_ns()) {}
 
+QueryControl Call::control(int64_t timeout_ns) const {
+  QueryControl out{.stop = request_.stop};
+  if (timeout_ns > 0) {
+    out.maybe_clock = context_.clock;
+    out.deadline_steady_ns = context_.clock->steady_ns() + timeout_ns;
+  }
+  return out;
+}
+
 void Call::send(net::Response response) && {
   if (!op.empty()) response.headers.push_back({"vary", "Accept-Encoding"});
   if (takes_gzip(request_) && response.body.size() >= kGzipFromBytes) {

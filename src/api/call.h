@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "net/http.h"
+#include "query/query_control.h"
 #include "wire/gzip_stream.h"
 
 namespace vivace::api {
@@ -31,6 +32,8 @@ class Call {
   Call(Context context, std::string route, net::Request request, net::Responder responder);
 
   const net::Request& request() const { return request_; }
+  // How long its query may take from now on: until the client goes, or the timeout; 0: none.
+  QueryControl control(int64_t timeout_ns) const;
   // Whose data is asked for; several with "a|b". For the log, and for the reader of the store.
   std::vector<std::string> tenants;
   // Names in headers are the client's words: only tenants that have data become labels.

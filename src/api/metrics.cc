@@ -84,15 +84,6 @@ Result<traceql::Query> parse_query(const Params& params, bool instant, int64_t b
   return bad((instant ? "compiling query: " : "") + query.error().text());
 }
 
-QueryControl control_of(const Call& call, const MetricsSettings& settings) {
-  QueryControl out{.stop = call.request().stop};
-  if (settings.timeout_ns > 0) {
-    out.maybe_clock = settings.clock;
-    out.deadline_steady_ns = settings.clock->steady_ns() + settings.timeout_ns;
-  }
-  return out;
-}
-
 Result<MetricsResult> run(const Call& call, const Store& store, const MetricsSettings& settings,
                           bool instant, MetricsAxis& axis) {
   const Params params(call.request().query);
@@ -105,7 +96,8 @@ Result<MetricsResult> run(const Call& call, const Store& store, const MetricsSet
   axis = question.axis;
   std::vector<Snapshot> snapshots;
   for (const std::string& tenant : call.tenants) snapshots.push_back(store.snapshot(tenant));
-  MetricsResult result = TRY(evaluate_metrics(snapshots, question, control_of(call, settings)));
+  MetricsResult result =
+      TRY(evaluate_metrics(snapshots, question, call.control(settings.timeout_ns)));
   if (result.damaged > 0) {
     log::warn("metrics without damaged row groups",
               {{"url", call.request().path}, {"row_groups", result.damaged}});

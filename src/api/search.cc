@@ -162,20 +162,11 @@ Result<void> read_question(std::string_view url_query, const SearchSettings& set
   return read_window(params, settings, out.question);
 }
 
-QueryControl control_of(const Call& call, const SearchSettings& settings) {
-  QueryControl out{.stop = call.request().stop};
-  if (settings.timeout_ns > 0) {
-    out.maybe_clock = settings.clock;
-    out.deadline_steady_ns = settings.clock->steady_ns() + settings.timeout_ns;
-  }
-  return out;
-}
-
 Result<SearchResult> run(const Call& call, const Store& store, const SearchSettings& settings,
                          const SearchQuestion& question) {
   std::vector<Snapshot> snapshots;
   for (const std::string& tenant : call.tenants) snapshots.push_back(store.snapshot(tenant));
-  SearchResult result = TRY(search(snapshots, question, control_of(call, settings)));
+  SearchResult result = TRY(search(snapshots, question, call.control(settings.timeout_ns)));
   if (result.damaged > 0) {
     log::warn("search without damaged row groups",
               {{"url", call.request().path}, {"row_groups", result.damaged}});

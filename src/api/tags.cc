@@ -131,15 +131,6 @@ Result<AskedScopes> parse_scope(const Params& params, int version) {
   return out;
 }
 
-QueryControl control_of(const Call& call, const TagsQuestion& asked) {
-  QueryControl out{.stop = call.request().stop};
-  if (asked.timeout_ns > 0) {
-    out.maybe_clock = asked.clock;
-    out.deadline_steady_ns = asked.clock->steady_ns() + asked.timeout_ns;
-  }
-  return out;
-}
-
 std::vector<Snapshot> snapshots_of(const Call& call, const Store& store) {
   std::vector<Snapshot> out;
   for (const std::string& tenant : call.tenants) out.push_back(store.snapshot(tenant));
@@ -187,8 +178,8 @@ Result<std::string> names_body(const Call& call, const Store& store, const TagsQ
   const TagQuestion question = TRY(parse_question(params, asked));
   TagNames names;
   if (scopes.stored.any()) {
-    names =
-        TRY(tag_names(snapshots_of(call, store), scopes.stored, question, control_of(call, asked)));
+    names = TRY(tag_names(snapshots_of(call, store), scopes.stored, question,
+                          call.control(asked.timeout_ns)));
   }
   const Form form = form_of(call);
   if (asked.version == 2) {
@@ -224,8 +215,8 @@ Result<std::string> texts_of_values(const Call& call, const Store& store,
   } else if (name == "error") {
     texts = {"true"};
   } else {
-    values = TRY(
-        tag_values(snapshots_of(call, store), unscoped(name), question, control_of(call, asked)));
+    values = TRY(tag_values(snapshots_of(call, store), unscoped(name), question,
+                            call.control(asked.timeout_ns)));
   }
   for (TagValue& value : values.values) texts.push_back(std::move(value.text));
   sort_and_cut(texts, question.count_max);
@@ -242,8 +233,8 @@ Result<std::string> typed_values(const Call& call, const Store& store, const Tag
                             name));
   }
   const TagQuestion question = TRY(parse_question(Params(call.request().query), asked));
-  const TagValues values =
-      TRY(tag_values(snapshots_of(call, store), *attribute, question, control_of(call, asked)));
+  const TagValues values = TRY(
+      tag_values(snapshots_of(call, store), *attribute, question, call.control(asked.timeout_ns)));
   const Form form = form_of(call);
   return form == Form::llm ? llm_body(values) : typed_body(form, values);
 }

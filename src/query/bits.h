@@ -1,5 +1,9 @@
-// A set of rows (or of events, links, resources) of one row group, a bit each, numbered from the
-// first of the group. Filters combine such sets 64 rows at a time. Bits past the end stay zero.
+// Sets of things that are numbered from 0, a bit each, combined 64 at a time. Bits past the end stay
+// zero.
+//
+//   Bits       rows (or events, links, resources) of one row group
+//   SpanBits   spans of one trace, in canonical order; most have fewer than 128: then it needs no
+//              memory of its own
 #pragma once
 
 #include <algorithm>
@@ -8,14 +12,17 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "base/result.h"
 
 namespace vivace {
 
-class Bits {
+template <class Words>
+class BitSet {
  public:
-  Bits() = default;
-  explicit Bits(uint32_t size, bool value = false)
+  BitSet() = default;
+  explicit BitSet(uint32_t size, bool value = false)
       : size_(size), words_((size_t{size} + 63) / 64, value ? ~uint64_t{0} : 0) {
     trim();
   }
@@ -55,17 +62,17 @@ class Bits {
     return out;
   }
 
-  Bits& operator|=(const Bits& other) {
+  BitSet& operator|=(const BitSet& other) {
     ASSERT(size_ == other.size_);
     for (size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
     return *this;
   }
-  Bits& operator&=(const Bits& other) {
+  BitSet& operator&=(const BitSet& other) {
     ASSERT(size_ == other.size_);
     for (size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
     return *this;
   }
-  Bits& operator-=(const Bits& other) {
+  BitSet& operator-=(const BitSet& other) {
     ASSERT(size_ == other.size_);
     for (size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
     return *this;
@@ -79,6 +86,19 @@ class Bits {
         take(static_cast<uint32_t>(w * 64) + static_cast<uint32_t>(std::countr_zero(word)));
       }
     }
+  }
+
+  // As many bits of other words, from a place on.
+  void copy_from(const uint64_t* words, uint32_t from) {
+    const uint32_t shift = from % 64;
+    const uint64_t* at = words + from / 64;
+    for (uint32_t w = 0; w < words_.size(); ++w) {
+      uint64_t word = at[w] >> shift;
+      const bool crosses = shift != 0 && w * 64 + (64 - shift) < size_;
+      if (crosses) word |= at[w + 1] << (64 - shift);
+      words_[w] = word;
+    }
+    trim();
   }
 
   // Sets from `at` on those of `count` for which test(i) holds, 64 at a time.
@@ -112,8 +132,11 @@ class Bits {
   }
 
   uint32_t size_ = 0;
-  std::vector<uint64_t> words_;
+  Words words_;
 };
+
+using Bits = BitSet<std::vector<uint64_t>>;
+using SpanBits = BitSet<boost::container::small_vector<uint64_t, 2>>;
 
 inline Bits operator&(Bits a, const Bits& b) { return std::move(a &= b); }
 inline Bits operator|(Bits a, const Bits& b) { return std::move(a |= b); }

@@ -27,8 +27,8 @@
 #include <string>
 #include <vector>
 
+#include "query/bits.h"
 #include "query/filter.h"
-#include "query/span_bits.h"
 #include "query/trace_rows.h"
 #include "traceql/ast.h"
 

@@ -14,9 +14,9 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "query/bits.h"
 #include "query/filter.h"
 #include "query/part_set.h"
-#include "query/span_bits.h"
 #include "query/trace_tree.h"
 
 namespace vivace {

@@ -21,7 +21,7 @@
 
 #include "model/columns.h"
 #include "model/ids.h"
-#include "query/span_bits.h"
+#include "query/bits.h"
 #include "traceql/operators.h"
 
 namespace vivace {
