@@ -2,6 +2,9 @@
 // over when it comes: its slot has another life by then.
 #include "generator/half_edges.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "base/result.h"
 
 namespace vivace::generator {
@@ -17,21 +20,45 @@ const EdgeSide* HalfEdges::find(const EdgeKey& key) {
 }
 
 const EdgeSide& HalfEdges::view(Slot& slot) {
-  const std::string_view text = slot.text;
-  size_t from = 0;
-  for (size_t i = 0; i < texts_; ++i) {
-    const std::string_view part = text.substr(from, slot.ends[i] - from);
-    from = slot.ends[i];
-    (i == 0 ? slot.side.service : i == 1 ? slot.side.peer : view_[i - 2]) = part;
-  }
-  slot.side.dimensions = view_;
+  slot.side.service = slot.parts[0];
+  slot.side.peer = slot.parts[1];
+  slot.side.dimensions = std::span(slot.parts).subspan(2);
   return slot.side;
+}
+
+bool HalfEdges::is_in_body(std::string_view text) const {
+  const std::less_equal<const char*> before;
+  return text.empty() || (before(body_.data(), text.data()) &&
+                          before(text.data() + text.size(), body_.data() + body_.size()));
+}
+
+// Copies the texts, which are then the slot's own.
+void HalfEdges::own(Slot& slot) {
+  size_t text_bytes = 0;
+  for (const std::string_view part : slot.parts) text_bytes += part.size();
+  slot.text.clear();
+  slot.text.reserve(text_bytes);
+  for (std::string_view& part : slot.parts) {
+    const size_t at = slot.text.size();
+    slot.text += part;
+    part = std::string_view(slot.text.data() + at, part.size());
+  }
+}
+
+void HalfEdges::keep() {
+  for (const Turn turn : fresh_) {
+    Slot& slot = slots_[turn.slot];
+    if (slot.is_used && slot.life == turn.life) own(slot);
+  }
+  fresh_.clear();
+  body_ = {};
 }
 
 bool HalfEdges::insert(const EdgeKey& key, const EdgeSide& side, int64_t now_ms) {
   size_t text_bytes = side.service.size() + side.peer.size();
   for (const std::string_view value : side.dimensions) text_bytes += value.size();
-  const int64_t bytes = kSideBytes + static_cast<int64_t>(text_bytes);
+  const int64_t bytes =
+      kSideBytes + static_cast<int64_t>(texts_ * sizeof(std::string_view) + text_bytes);
   if (limits_.sides_max > 0 && static_cast<int64_t>(size()) >= limits_.sides_max) return false;
   if (limits_.sides_max == 0 && bytes_ + bytes > limits_.bytes_max) return false;
   uint32_t index = 0;
@@ -45,16 +72,15 @@ bool HalfEdges::insert(const EdgeKey& key, const EdgeSide& side, int64_t now_ms)
   Slot& slot = slots_[index];
   slot.key = key;
   slot.side = side;
-  slot.text.clear();
-  slot.ends.clear();
-  const auto append = [&](std::string_view part) {
-    slot.text += part;
-    slot.ends.push_back(static_cast<uint32_t>(slot.text.size()));
-  };
-  append(side.service);
-  append(side.peer);
-  for (const std::string_view value : side.dimensions) append(value);
-  ASSERT(slot.ends.size() == texts_);
+  slot.bytes = bytes;
+  slot.parts.assign({side.service, side.peer});
+  slot.parts.insert(slot.parts.end(), side.dimensions.begin(), side.dimensions.end());
+  ASSERT(slot.parts.size() == texts_);
+  if (std::ranges::all_of(slot.parts, [this](std::string_view p) { return is_in_body(p); })) {
+    fresh_.push_back({index, slot.life});
+  } else {
+    own(slot);
+  }
   slot.came_ms = now_ms;
   slot.is_used = true;
   turns_.push_back({index, slot.life});
@@ -72,7 +98,7 @@ void HalfEdges::erase(const EdgeKey& key) {
 void HalfEdges::release(uint32_t index) {
   Slot& slot = slots_[index];
   slots_by_key_.erase(slot.key);
-  bytes_ -= kSideBytes + static_cast<int64_t>(slot.text.size());
+  bytes_ -= slot.bytes;
   if (slot.text.capacity() > kTextKept) slot.text = std::string();
   slot.is_used = false;
   ++slot.life;

@@ -4,6 +4,9 @@
 //
 //   key (trace, client's span id)  ->  slot  ->  side        expiry: oldest first
 //
+// Most sides meet their other side in the same batch: until it ends their texts stay in its body,
+// and only what still waits then is copied (`keep`).
+//
 // Bounded by a number of sides or by bytes; what finds no room is the caller's to count. Slots and
 // the room of their texts are used again. The generator's thread.
 #pragma once
@@ -48,8 +51,12 @@ class HalfEdges {
     int64_t sides_max = 0;  // 0: bytes count instead
     int64_t bytes_max = 8 << 20;
   };
-  HalfEdges(const Limits& limits, size_t dimensions)
-      : limits_(limits), texts_(dimensions + 2), view_(dimensions) {}
+  HalfEdges(const Limits& limits, size_t dimensions) : limits_(limits), texts_(dimensions + 2) {}
+
+  // A batch begins; texts in its body live until `keep`.
+  void begin(std::string_view body) { body_ = body; }
+  // The batch ends.
+  void keep();
 
   // The side that waits under the key, or null. Valid until the next call of anything else.
   const EdgeSide* find(const EdgeKey& key);
@@ -69,9 +76,10 @@ class HalfEdges {
   };
   struct Slot {
     EdgeKey key;
-    EdgeSide side;  // without views
+    EdgeSide side;                        // without views
+    std::vector<std::string_view> parts;  // service, peer and dimensions, in the body or in `text`
     std::string text;
-    std::vector<uint32_t> ends;  // of service, peer and dimensions in `text`
+    int64_t bytes = 0;  // that it counts for
     int64_t came_ms = 0;
     uint32_t life = 0;  // tells the uses of a slot apart
     bool is_used = false;
@@ -82,12 +90,15 @@ class HalfEdges {
   };
   static constexpr int64_t kSideBytes = sizeof(Slot) + sizeof(Turn) + 64;  // with its table entry
 
-  const EdgeSide& view(Slot& slot);
+  static const EdgeSide& view(Slot& slot);
+  bool is_in_body(std::string_view text) const;
+  static void own(Slot& slot);
   void release(uint32_t index);
 
   const Limits limits_;
   const size_t texts_;
-  std::vector<std::string_view> view_;  // dimensions of the side that was shown last
+  std::string_view body_;    // of the batch at hand
+  std::vector<Turn> fresh_;  // sides whose texts are in it
   std::deque<Slot> slots_;
   std::vector<uint32_t> free_;
   std::deque<Turn> turns_;

@@ -64,6 +64,7 @@ ServiceGraphs::ServiceGraphs(const config::ServiceGraphs& config, AttributeLooku
 }
 
 void ServiceGraphs::begin(const Batch& batch) {
+  sides_.begin(batch.body);
   resources_.clear();
   resources_.resize(batch.resources.size());
   resource_dimensions_.resize(batch.resources.size() * dimensions_.size());

@@ -34,7 +34,9 @@ class ServiceGraphs {
   ServiceGraphs(const config::ServiceGraphs& config, AttributeLookup& lookup, Registry& registry,
                 int64_t bytes_max);
 
+  // A batch begins and ends; in between it must not move.
   void begin(const Batch& batch);
+  void end() { sides_.keep(); }
   SpanMetrics::Taken take(const BatchSpan& span, int64_t now_ms);
   // Ends the wait of sides that are old enough.
   void expire_sides(int64_t now_ms);

@@ -169,6 +169,7 @@ void Tenant::take(const Batch& batch, std::span<const uint32_t> skip, int64_t re
     if (span_metrics_) count(span_metrics_->take(span, now_ms));
     if (service_graphs_) service_graphs_->take(span, now_ms);
   }
+  if (service_graphs_) service_graphs_->end();
   if (too_old > 0) counters_.too_old.Increment(static_cast<double>(too_old));
   if (unshown_.filtered > 0) counters_.filtered.Increment(static_cast<double>(unshown_.filtered));
   if (unshown_.invalid_utf8 > 0) {
