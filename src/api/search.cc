@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
@@ -23,6 +24,7 @@ namespace vivace::api {
 namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr size_t kTagsMax = 1000;  // of the old form; each costs a look at every row group
 
 std::unexpected<Error> bad(std::string message) {
   return fail(Code::invalid_argument, std::move(message));
@@ -97,22 +99,31 @@ Tags tags_of_parameters(std::string_view query) {
   return out;
 }
 
+// As a balanced tree: a chain would be as high as there are tags.
+Result<traceql::Spanset> spanset_of_tags(std::span<const Tags::value_type> tags) {
+  if (tags.size() == 1) {
+    return traceql::Spanset{traceql::Filter{TRY(tag_condition(tags[0].first, tags[0].second))}};
+  }
+  traceql::Spanset left = TRY(spanset_of_tags(tags.first(tags.size() / 2)));
+  traceql::Spanset right = TRY(spanset_of_tags(tags.subspan(tags.size() / 2)));
+  return traceql::Spanset{
+      traceql::Operation{.op = {traceql::Relation::both, traceql::Form::plain},
+                         .lhs = std::make_unique<traceql::Spanset>(std::move(left)),
+                         .rhs = std::make_unique<traceql::Spanset>(std::move(right))}};
+}
+
 // Tags are found on any spans of a trace: `{ first } && { second } && ...`.
 Result<traceql::Pipeline> pipeline_of_tags(const Tags& tags) {
-  traceql::Spanset all{traceql::Filter{{traceql::datum(true)}}};
-  for (const auto& [key, value] : tags) {
-    traceql::Spanset one{traceql::Filter{TRY(tag_condition(key, value))}};
-    if (&key == &tags.front().first) {
-      all = std::move(one);
-      continue;
-    }
-    traceql::Operation both{.op = {traceql::Relation::both, traceql::Form::plain},
-                            .lhs = std::make_unique<traceql::Spanset>(std::move(all)),
-                            .rhs = std::make_unique<traceql::Spanset>(std::move(one))};
-    all = traceql::Spanset{std::move(both)};
+  if (tags.size() > kTagsMax) {
+    return bad(fmt::format("invalid tags: {} of them, at most {} can be asked for", tags.size(),
+                           kTagsMax));
   }
   traceql::Pipeline out;
-  out.stages.push_back(std::move(all));
+  if (tags.empty()) {
+    out.stages.emplace_back(traceql::Spanset{traceql::Filter{{traceql::datum(true)}}});
+  } else {
+    out.stages.emplace_back(TRY(spanset_of_tags(tags)));
+  }
   return out;
 }
 

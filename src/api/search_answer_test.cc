@@ -1,4 +1,5 @@
 // Search over HTTP: bodies byte for byte, parameters with their refusals, the old form, tenants.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "api/legacy_search.h"
@@ -203,6 +204,13 @@ TEST_F(SearchAnswer, Refusals) {
   expect_refused("spss=101", "spans per span set exceeds 100. received 101");
   expect_refused("q={}&tags=a%3Db", "invalid request: can't specify tags and q in the same query");
   expect_refused("tags=foo%3Da+foo%3Db", "invalid tags: tag foo has been set twice");
+  const auto many_tags = [](int count) {
+    std::string out = "tags=";
+    for (int i = 0; i < count; ++i) out += fmt::format("t{}%3Da+", i);
+    return out;
+  };
+  expect_refused(many_tags(1001), "invalid tags: 1001 of them, at most 1000 can be asked for");
+  EXPECT_EQ(get("/api/search?" + many_tags(1000)).status(), 200);
   expect_refused("tags=foo%3D%22a", "invalid tags: unterminated quoted value at pos 5");
   expect_refused("minDuration=x", "invalid minDuration: time: invalid duration \"x\"");
   expect_refused("minDuration=1s&maxDuration=500ms",

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kMinuteMs = 60'000;
 constexpr size_t kBodyBytesMax = 64 << 20;
+constexpr size_t kRawBytesMax = 4 << 20;  // a body closes that has as many
 
 // A Sample field of a TimeSeries.
 void write_sample(std::string& out, double value, int64_t time_ms) {
@@ -55,7 +56,7 @@ void RoundWriter::add(const Point& point) {
   }
   append_series(values_.raw, *labels, to, sample_);
   if (to.exemplar != nullptr) ++values_.exemplars;
-  if (++values_.samples >= options_.samples_max) close(values_, round_.values, time_ms_);
+  if (is_full_with_one_more(values_)) close(values_, round_.values, time_ms_);
 }
 
 void RoundWriter::add_zero(const SeriesLabels& labels, Point point) {
@@ -67,7 +68,7 @@ void RoundWriter::add_zero(const SeriesLabels& labels, Point point) {
   } else {
     append_series(zeros_.raw, labels, point, zero_);
   }
-  if (++zeros_.samples >= options_.samples_max) close(zeros_, round_.zeros, zero_ms_);
+  if (is_full_with_one_more(zeros_)) close(zeros_, round_.zeros, zero_ms_);
 }
 
 void RoundWriter::append_series(std::string& out, const SeriesLabels& labels, const Point& point,
@@ -103,6 +104,11 @@ bool RoundWriter::relabel(const Point& point) {
   if (!options_.relabeling->apply(labels)) return false;
   relabeled_ = encode_labels(labels);
   return true;
+}
+
+// Counts a sample. Long labels fill a body before many samples do.
+bool RoundWriter::is_full_with_one_more(Open& open) const {
+  return ++open.samples >= options_.samples_max || open.raw.size() >= kRawBytesMax;
 }
 
 void RoundWriter::close(Open& open, std::vector<WriteBody>& to, int64_t time_ms) {

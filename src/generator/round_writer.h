@@ -80,6 +80,7 @@ class RoundWriter {
                      std::string_view sample);
   void add_zero(const SeriesLabels& labels, Point point);
   bool relabel(const Point& point);
+  bool is_full_with_one_more(Open& open) const;
   void close(Open& open, std::vector<WriteBody>& to, int64_t time_ms);
 
   const RoundOptions& options_;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -151,7 +152,13 @@ Result<void> Evaluation::compile() {
             filters_.back().mentions(Intrinsic::root_service);
   }
   roots = roots || std::ranges::any_of(metric_.by, names_root);
-  if (question_.is_of_traces) pipeline_ = TRY(Pipeline::compile(question_.query->pipeline));
+  // A filter that may fail is asked only of the spans that the ones before it left.
+  const bool is_in_turn = std::ranges::any_of(filters_ | std::views::drop(1),
+                                              [](const Filter& f) { return f.may_fail(); });
+  if (question_.is_of_traces || is_in_turn) {
+    filters_.clear();
+    pipeline_ = TRY(Pipeline::compile(question_.query->pipeline));
+  }
   facts_.emplace(parts_, roots);
   if (metric_.comparison) {
     compared_ = TRY(Compared::make(*metric_.comparison, question_.axis, question_.limits, memory_));

@@ -1,10 +1,15 @@
 // Which of a query is asked how: filters in a row of row groups, as one condition after the other;
 // everything else before the metric of whole traces, by the pipeline that searches have too.
+#include <fmt/format.h>
+
 #include "query/metrics.h"
 #include "traceql/traceql.h"
 
 namespace vivace {
 namespace {
+
+constexpr size_t kQuantilesMax = 100;  // each makes a series of every group
+constexpr size_t kSecondStagesMax = 100;
 
 // False: not filters alone.
 bool add_pipeline(const traceql::Pipeline& pipeline, MetricsQuestion& out);
@@ -33,6 +38,15 @@ bool add_pipeline(const traceql::Pipeline& pipeline, MetricsQuestion& out) {
 
 Result<MetricsQuestion> plan_metrics(const traceql::Query& query) {
   if (!query.metric) return fail(Code::invalid_argument, "not a metrics query");
+  if (query.metric->quantiles.size() > kQuantilesMax) {
+    return fail(Code::invalid_argument, fmt::format("{} quantiles, at most {} can be asked for",
+                                                    query.metric->quantiles.size(), kQuantilesMax));
+  }
+  if (query.second_stages.size() > kSecondStagesMax) {
+    return fail(Code::invalid_argument,
+                fmt::format("{} stages behind the metric, at most {} can be asked for",
+                            query.second_stages.size(), kSecondStagesMax));
+  }
   MetricsQuestion out;
   out.query = &query;
   out.never = traceql::never_matches(query.pipeline);

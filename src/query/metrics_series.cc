@@ -28,6 +28,9 @@ int rank(const Datum& a, const Datum& b) {
   if (traceql::is_number(a.type()) && traceql::is_number(b.type())) {
     const double x = number_of(a);
     const double y = number_of(b);
+    if (std::isnan(x) || std::isnan(y)) {  // behind all numbers, so that there is one order
+      return static_cast<int>(std::isnan(x)) - static_cast<int>(std::isnan(y));
+    }
     return x > y ? -1 : (x < y ? 1 : 0);
   }
   const int order = traceql::datum_text(a).compare(traceql::datum_text(b));

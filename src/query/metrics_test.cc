@@ -48,6 +48,11 @@ TEST_P(MetricsOfSpans, CountsInRightClosedIntervals) {
   EXPECT_EQ(over_eight("{ } | count_over_time()", 4, 5, 1), "{__name__=`count_over_time`} 1 1\n");
 }
 
+TEST_P(MetricsOfSpans, LaterFiltersSeeOnlyWhatEarlierOnesLeft) {
+  EXPECT_EQ(over_eight("{ .k != 4 } | { 10 / (.k - 4) > 0 } | count_over_time()"),
+            "{__name__=`count_over_time`} 0 0 4\n");
+}
+
 TEST_P(MetricsOfSpans, GroupsByValuesOfAnyKind) {
   EXPECT_EQ(over_eight("{ } | count_over_time() by (resource.service.name)"),
             "{resource.service.name=`a`} 0 3 3\n{resource.service.name=`b`} 0 1 1\n");
