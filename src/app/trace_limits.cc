@@ -110,7 +110,7 @@ TraceLimits::Reason TraceLimits::refuse(const std::string& tenant, const Share& 
   const int64_t now_ns = clock_.steady_ns();
   const Hash128 key = key_of(tenant, share.trace);
   if (own.live_traces_max > 0) {
-    Recent& live = live_.try_emplace(tenant, options_.idle_ns, SIZE_MAX).first->second;
+    Recent& live = live_.try_emplace(tenant, own.idle_ns, SIZE_MAX).first->second;
     live.turn(now_ns);
     const bool is_full = live.size() >= static_cast<size_t>(own.live_traces_max);
     if (is_full && !live.contains(key)) return Reason::too_many;

@@ -29,7 +29,7 @@ namespace vivace {
 struct TraceLimitOptions {
   int64_t trace_bytes_max = 0;  // 0: no limit, here and below
   int64_t live_traces_max = 0;
-  int64_t idle_ns = 5'000'000'000;  // after which a trace is not live; the same for all tenants
+  int64_t idle_ns = 5'000'000'000;  // after which a trace is not live
 
   bool is_on() const { return trace_bytes_max > 0 || live_traces_max > 0; }
 };

@@ -5,6 +5,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "config/apply.h"
 #include "config/nearest.h"
@@ -207,6 +208,9 @@ class Filler {
       }
       if (to.is_regex && !std::holds_alternative<std::string>(attribute.value)) {
         wrong(one + ".value", "a regular expression must be a string; quote it");
+      } else if (to.is_regex) {
+        const re2::RE2 regex(std::get<std::string>(attribute.value), re2::RE2::Quiet);
+        if (!regex.ok()) wrong(one + ".value", regex.error());
       }
     }
     return to;

@@ -203,6 +203,7 @@ class RemoteWrite::Sender {
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_answer);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer.answer);
     curl_easy_setopt(handle, CURLOPT_PRIVATE, &transfer);
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // does not wait for a name that takes long
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS,
                      static_cast<long>(std::max<int64_t>(1, to.remote_timeout_ns / 1'000'000)));
     ASSERT(curl_multi_add_handle(multi_, handle) == CURLM_OK);

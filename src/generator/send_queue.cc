@@ -94,10 +94,12 @@ void SendQueue::drop(const WriteBody& body, Counter& counter) {
   counter.Increment(body.samples);
 }
 
-// The oldest first; what is on its way stays.
+// The oldest first; what is on its way stays, and so does the newest, which nobody has had a chance
+// to send yet.
 void SendQueue::make_room() {
   for (Stage& stage : stages_) {
-    while (bytes_ > options_.bytes_max && !stage.waiting.empty() && stages_.size() > 1) {
+    if (&stage == &stages_.back()) break;
+    while (bytes_ > options_.bytes_max && !stage.waiting.empty()) {
       bytes_ -= static_cast<int64_t>(stage.waiting.front().packed.size());
       drop(stage.waiting.front(), metrics_.samples_dropped);
       stage.waiting.pop_front();

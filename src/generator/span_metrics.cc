@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -104,7 +105,7 @@ std::string_view status_text(int32_t status, std::string& scratch) {
 double weight_from(const BatchAttribute* ratio) {
   if (ratio == nullptr || ratio->value.type != ValueType::real) return 1;
   const double value = ratio->value.as_real();
-  return value > 0 && 1 / value < 1e15 ? 1 / value : 1;
+  return value > 0 && std::isfinite(value) && 1 / value < 1e15 ? 1 / value : 1;
 }
 
 std::vector<std::string> same_meaning(const std::string& key) {
