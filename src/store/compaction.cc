@@ -128,9 +128,20 @@ bool Compaction::go_on_after(const Error& error, const Work& work) {
   }
   errors_.Increment();
   log::error("blocks could not be merged", {{"err", error.message}});
+  if (error.code == Code::io) note_unreadable(error, work);
   if (error.code != Code::corrupt) return sleep(options_.retry_ns);
   note_damage(error, work);
   return true;
+}
+
+// A block that could not be read twice is left out, so that others go on; the next start tries
+// again.
+void Compaction::note_unreadable(const Error& error, const Work& work) {
+  for (const auto& block : work.blocks) {
+    const uint64_t number = block->identity().number;
+    const bool failed = error.message.contains(block->path());
+    if (failed && !unreadable_once_.insert(number).second) damaged_.insert(number);
+  }
 }
 
 Compaction::Work Compaction::plan() {

@@ -79,6 +79,7 @@ class Compaction {
   Result<void> merge(const Work& work);
   Result<std::shared_ptr<Block>> write(const Work& work);
   void note_damage(const Error& error, const Work& work);
+  void note_unreadable(const Error& error, const Work& work);
 
   const CompactionOptions options_;
   BlockFolder& folder_;
@@ -87,7 +88,8 @@ class Compaction {
   ReceivedAfter received_after_;
   Reserve reserve_;
   compact::Pace pace_;
-  std::set<uint64_t> damaged_;  // the thread's: numbers of blocks that cannot be merged
+  std::set<uint64_t> damaged_;          // the thread's: numbers of blocks that cannot be merged
+  std::set<uint64_t> unreadable_once_;  // the thread's
 
   std::atomic<bool> behind_{false};
   std::atomic<uint64_t> debt_bytes_{0};
