@@ -6,6 +6,8 @@
 // replay: after all of it).
 #include <algorithm>
 #include <chrono>
+#include <malloc.h>
+#include <utility>
 
 #include "base/log.h"
 #include "base/workers.h"
@@ -24,8 +26,10 @@ void Store::run_cut() {
   const std::chrono::milliseconds period(options_.check_period_ms);
   int retry_periods = 1;
   int wait_periods = 0;  // after a failed cut
+  bool has_cut = false;  // since memory was last given back
   while (true) {
     bool is_waiting = false;
+    bool is_quiet = false;
     bool is_time = false;  // to look after the disk
     {
       std::unique_lock lock(mutex_);
@@ -35,15 +39,18 @@ void Store::run_cut() {
       });
       if (stopping_) return;
       if (!woken) wait_periods = std::max(0, wait_periods - 1);
-      if (!woken) head_regions_->trim();
+      is_quiet = !woken;
       is_time = !woken || disk_->wants_look();
       is_waiting = !frozen_.empty() && wait_periods == 0;
     }
+    if (is_quiet) head_regions_->trim();
+    if (is_quiet && std::exchange(has_cut, false)) malloc_trim(0);
     // Whether a generation is due is the head thread's to say; a full queue keeps it busy anyway.
     (void)durable_.try_push({.short_of_room = short_of_room_.exchange(false)});
     if (is_waiting) {
       const bool done = cut_with_ballast();
       if (done) wal_->release(folder_->replay_from());
+      has_cut = has_cut || done;
       wait_periods = done ? 0 : retry_periods;
       retry_periods = done ? 1 : std::min(2 * retry_periods, kRetryPeriodsMax);
     }
