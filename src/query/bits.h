@@ -1,5 +1,5 @@
-// Sets of things that are numbered from 0, a bit each, combined 64 at a time. Bits past the end stay
-// zero.
+// Sets of things that are numbered from 0, a bit each, combined 64 at a time. Bits past the end
+// stay zero.
 //
 //   Bits       rows (or events, links, resources) of one row group
 //   SpanBits   spans of one trace, in canonical order; most have fewer than 128: then it needs no
