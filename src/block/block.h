@@ -112,7 +112,10 @@ class Block final : public Part {
 
   // block_statistics.cc
   struct Statistic;
-  Result<bool> has_overflow(Scope owner, uint32_t group) const;
+  Result<bool> may_overflow(Scope owner, std::string_view key, uint32_t group,
+                            Inspected& inspected) const;
+  Result<bool> filter_may_have(uint32_t column, uint32_t group, std::string_view text,
+                               Inspected& inspected) const;
   Result<std::optional<Statistic>> statistic(uint32_t column, uint32_t group,
                                              Inspected& inspected) const;
   Result<bool> may_hold_number(ValueType type, const Statistic& statistic,

@@ -52,10 +52,31 @@ Result<std::optional<Block::Statistic>> Block::statistic(uint32_t column, uint32
   return Statistic{all->counts[group], all->least[group], all->greatest[group]};
 }
 
-Result<bool> Block::has_overflow(Scope owner, uint32_t group) const {
+// The list itself may have 100,000 keys, and is taken apart anew by each question.
+Result<bool> Block::may_overflow(Scope owner, std::string_view key, uint32_t group,
+                                 Inspected& inspected) const {
   const auto directory = TRY(this->directory());
   const uint32_t column = overflow_column(owner, OverflowPiece::keys);
-  return directory->find(column, slot_of(owner, group)).bytes > 0;
+  if (directory->find(column, slot_of(owner, group)).bytes == 0) return false;
+  if (directory->find(column, kDictionarySlot).bytes == 0) {
+    return filter_may_have(column, group, key, inspected);
+  }
+  const auto keys = TRY(dictionary(column, inspected));
+  return find_code(*keys, key).has_value();
+}
+
+// True where there is no filter.
+Result<bool> Block::filter_may_have(uint32_t column, uint32_t group, std::string_view text,
+                                    Inspected& inspected) const {
+  const auto directory = TRY(this->directory());
+  const uint32_t slot = text_filter_slot(footer_->slots());
+  if (directory->find(column, slot).bytes == 0) return true;
+  const auto make = [&](Inspected& read) -> Result<TextFilter> {
+    const std::string content = TRY(read_chunk(column, slot, read));
+    return TextFilter::take(content, groups());
+  };
+  const auto filter = TRY(cached<TextFilter>(column, slot, inspected, make));
+  return filter->may_have(group, text);
 }
 
 // Reals are compared as their bits by the writer: those below 0 the wrong way round.
@@ -80,19 +101,12 @@ Result<bool> Block::may_hold_text(uint32_t column, uint32_t group, const Statist
     const auto code = find_code(*texts, *wanted.text);
     return code && *code >= statistic.least && *code <= statistic.greatest;
   }
-  const uint32_t slot = text_filter_slot(footer_->slots());
-  if (directory->find(column, slot).bytes == 0) return true;
-  const auto make = [&](Inspected& read) -> Result<TextFilter> {
-    const std::string content = TRY(read_chunk(column, slot, read));
-    return TextFilter::take(content, groups());
-  };
-  const auto filter = TRY(cached<TextFilter>(column, slot, inspected, make));
-  return filter->may_have(group, *wanted.text);
+  return filter_may_have(column, group, *wanted.text, inspected);
 }
 
 Result<bool> Block::may_hold(Scope owner, std::string_view key, uint32_t group,
                              const WantedValue& wanted, Inspected& inspected) const {
-  if (!has_row_groups(owner) || TRY(has_overflow(owner, group))) return true;
+  if (!has_row_groups(owner) || TRY(may_overflow(owner, key, group, inspected))) return true;
   const auto& columns = footer_->columns[static_cast<size_t>(owner)];
   for (uint32_t i = 0; i < columns.size(); ++i) {
     if (columns[i].key != key) continue;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "block/block_testing.h"
+#include "block/layout.h"
 
 namespace vivace {
 namespace {
@@ -127,6 +128,26 @@ TEST(BlockGroups, OfManyClocksThatAreOffAreNotMany) {
 TEST_F(BlockStatistics, OfTheOwnersThatKnowNoRowGroupsAreUnknown) {
   Inspected inspected;
   EXPECT_TRUE(block_->may_hold(Scope::resource, "any", 0, {.text = "x"}, inspected).value());
+}
+
+TEST(BlockOverflow, RulesOutKeysThatNoListHas) {
+  std::vector<SentSpan> spans;
+  for (uint64_t i = 0; i < 2'000; ++i) {
+    SentSpan span = simple_span(1 + i, 1 + i, 1'000'000 + i);
+    span.attributes = {{fmt::format("key {:05}", i), {ValueType::string, 0, "x"}}};
+    spans.push_back(std::move(span));
+  }
+  BlockDisk disk;
+  const auto block = disk.write_and_open(HeadPart(head_of({spans})));
+  ASSERT_NE(block, nullptr);
+  ASSERT_EQ(block->columns(Scope::span), kAttributeColumnsMax);
+  Inspected inspected;
+  const auto may_hold = [&](std::string_view key) {
+    return block->may_hold(Scope::span, key, 0, {.text = "x"}, inspected).value();
+  };
+  for (uint64_t i = 0; i < 2'000; ++i) EXPECT_TRUE(may_hold(fmt::format("key {:05}", i))) << i;
+  EXPECT_FALSE(may_hold("key"));
+  EXPECT_FALSE(may_hold("another key"));
 }
 
 }  // namespace

@@ -234,6 +234,7 @@ uint32_t BlockFooter::slots() const {
 }
 
 bool BlockFooter::has_statistics(uint32_t column) const {
+  if (is_overflow_keys(column)) return true;  // the list is dear even in a block of one row group
   if (groups.size() < 2) return false;
   if (column >= kFirstAttributeColumn) return column >= attribute_column(Scope::span, 0);
   return column == field_column(Field::duration_ns) || column == field_column(Field::name) ||

@@ -45,6 +45,12 @@ enum class OverflowPiece : uint8_t { keys, types, values, texts };
 constexpr uint32_t overflow_column(Scope owner, OverflowPiece piece) {
   return 69 + 4 * static_cast<uint32_t>(owner) + static_cast<uint32_t>(piece);
 }
+// Of the owners that know row groups.
+constexpr bool is_overflow_keys(uint32_t column) {
+  return column == overflow_column(Scope::span, OverflowPiece::keys) ||
+         column == overflow_column(Scope::event, OverflowPiece::keys) ||
+         column == overflow_column(Scope::link, OverflowPiece::keys);
+}
 constexpr uint32_t kTraceColumn = 89;
 constexpr uint32_t kFirstAttributeColumn = 128;
 

@@ -1,7 +1,7 @@
 // What is known of a column's values, row group by row group, without reading them: how many there
 // are, the least and the greatest; and of texts that have no dictionary a filter (the split-block
 // Bloom filter of trace_filter.h, a byte a text). Two chunks of a column, behind its row groups.
-// Blocks of one row group have none.
+// Blocks of one row group have them for the keys of overflow lists alone.
 //
 //   statistics, for each row group:
 //            numbers of 32 bits: counts of values
