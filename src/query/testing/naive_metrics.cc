@@ -221,13 +221,14 @@ bool is_less(const Datum& a, const Datum& b) {
 }
 
 // Which of two equal points topk takes: the first in the alphabet, the larger of numbers. bottomk
-// takes the other one.
+// takes the other one. Numbers come before texts.
 bool goes_first(const Series& a, const Series& b) {
   for (size_t i = 0; i < std::min(a.labels.size(), b.labels.size()); ++i) {
     const Label& x = a.labels[i];
     const Label& y = b.labels[i];
     if (x.name != y.name) return x.name < y.name;
-    const bool numbers = traceql::is_number(x.value.type()) && traceql::is_number(y.value.type());
+    const bool numbers = traceql::is_number(x.value.type());
+    if (numbers != traceql::is_number(y.value.type())) return numbers;
     if (is_less(x.value, y.value)) return !numbers;
     if (is_less(y.value, x.value)) return numbers;
   }
