@@ -80,13 +80,20 @@ Call::Call(Context context, std::string route, net::Request request, net::Respon
       responder_(std::move(responder)),
       began_ns_(context.clock->steady_ns()) {}
 
-QueryControl Call::control(int64_t timeout_ns) const {
-  QueryControl out{.stop = request_.stop};
+QueryControl Call::control(int64_t timeout_ns) {
+  QueryControl out{.stop = request_.stop, .maybe_memory = memory().get()};
   if (timeout_ns > 0) {
     out.maybe_clock = context_.clock;
     out.deadline_steady_ns = context_.clock->steady_ns() + timeout_ns;
   }
   return out;
+}
+
+const std::shared_ptr<QueryMemory>& Call::memory() {
+  if (memory_ == nullptr && context_.maybe_query_memory != nullptr) {
+    memory_ = std::make_shared<QueryMemory>(*context_.maybe_query_memory);
+  }
+  return memory_;
 }
 
 void Call::send(net::Response response) && {

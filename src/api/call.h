@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "net/http.h"
+#include "query/query_budget.h"
 #include "query/query_control.h"
 #include "wire/gzip_stream.h"
 
@@ -26,6 +28,7 @@ class Call {
   struct Context {
     const Clock* clock = nullptr;
     Metrics* metrics = nullptr;
+    QueryBudget* maybe_query_memory = nullptr;  // null: nothing is counted
   };
 
   // `route` is the label in metrics, e.g. "api_traces_traceid".
@@ -33,7 +36,10 @@ class Call {
 
   const net::Request& request() const { return request_; }
   // How long its query may take from now on: until the client goes, or the timeout; 0: none.
-  QueryControl control(int64_t timeout_ns) const;
+  QueryControl control(int64_t timeout_ns);
+  // The memory of its query, which the control names; null: nothing is counted. It is given back
+  // when the call and all who hold it are gone: hold it where an answer outlives the call.
+  const std::shared_ptr<QueryMemory>& memory();
   // Whose data is asked for; several with "a|b". For the log, and for the reader of the store.
   std::vector<std::string> tenants;
   // Names in headers are the client's words: only tenants that have data become labels.
@@ -55,6 +61,7 @@ class Call {
   std::string route_;
   net::Request request_;
   net::Responder responder_;
+  std::shared_ptr<QueryMemory> memory_;  // once asked for
   int64_t began_ns_;
 };
 

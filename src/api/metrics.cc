@@ -84,7 +84,7 @@ Result<traceql::Query> parse_query(const Params& params, bool instant, int64_t b
   return bad((instant ? "compiling query: " : "") + query.error().text());
 }
 
-Result<MetricsResult> run(const Call& call, const Store& store, const MetricsSettings& settings,
+Result<MetricsResult> run(Call& call, const Store& store, const MetricsSettings& settings,
                           bool instant, MetricsAxis& axis) {
   const Params params(call.request().query);
   const traceql::Query query = TRY(parse_query(params, instant, settings.query_bytes_max));

@@ -173,7 +173,7 @@ Result<void> read_question(std::string_view url_query, const SearchSettings& set
   return read_window(params, settings, out.question);
 }
 
-Result<SearchResult> run(const Call& call, const Store& store, const SearchSettings& settings,
+Result<SearchResult> run(Call& call, const Store& store, const SearchSettings& settings,
                          const SearchQuestion& question) {
   std::vector<Snapshot> snapshots;
   for (const std::string& tenant : call.tenants) snapshots.push_back(store.snapshot(tenant));
@@ -204,6 +204,7 @@ void answer_search(Call call, const Store& store, const SearchSettings& settings
   if (const auto read = read_question(call.request().query, settings, asked); !read) {
     return std::move(call).send_error(read.error());
   }
+  const auto memory = call.memory();  // goes when the result is gone
   const auto result = run(call, store, settings, asked.question);
   if (!result) return std::move(call).send_error(result.error());
   send(std::move(call), *result, asked.is_traceql);

@@ -172,7 +172,7 @@ std::vector<std::string> of_all_scopes(TagNames& names, const AskedScopes& scope
   return out;
 }
 
-Result<std::string> names_body(const Call& call, const Store& store, const TagsQuestion& asked) {
+Result<std::string> names_body(Call& call, const Store& store, const TagsQuestion& asked) {
   const Params params(call.request().query);
   const AskedScopes scopes = TRY(parse_scope(params, asked.version));
   const TagQuestion question = TRY(parse_question(params, asked));
@@ -204,8 +204,7 @@ traceql::Attribute unscoped(std::string_view name) {
   return out;
 }
 
-Result<std::string> texts_of_values(const Call& call, const Store& store,
-                                    const TagsQuestion& asked) {
+Result<std::string> texts_of_values(Call& call, const Store& store, const TagsQuestion& asked) {
   const std::string name = decode_tag_name(asked.name);
   const TagQuestion question = TRY(parse_question(Params(call.request().query), asked));
   TagValues values;
@@ -223,7 +222,7 @@ Result<std::string> texts_of_values(const Call& call, const Store& store,
   return texts_body(form_of(call), "tagValues", texts, values.inspected);
 }
 
-Result<std::string> typed_values(const Call& call, const Store& store, const TagsQuestion& asked) {
+Result<std::string> typed_values(Call& call, const Store& store, const TagsQuestion& asked) {
   const std::string name = decode_tag_name(asked.name);
   const auto attribute = parse_tag_name(name);
   if (!attribute) {

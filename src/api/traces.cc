@@ -30,10 +30,11 @@ Result<TraceId> check(const Call& call, const TraceQuestion& question) {
   return parsed;
 }
 
-Trace find(const Call& call, const Store& store, const TraceId& id) {
+Result<Trace> find(Call& call, const Store& store, const TraceId& id) {
   std::vector<Snapshot> snapshots;
   for (const std::string& tenant : call.tenants) snapshots.push_back(store.snapshot(tenant));
-  return Trace::find(snapshots, id);
+  const QueryControl control = call.control(0);
+  return Trace::find(snapshots, id, control);
 }
 
 // Leaves as many spans as fit into the limit; whether all did.
@@ -142,11 +143,13 @@ void answer_trace(Call call, const Store& store, TraceQuestion question, const I
   question.was_cut = is_cut && std::ranges::any_of(call.tenants, [&](const std::string& tenant) {
                        return is_cut(tenant, *id);
                      });
-  Trace trace = find(call, store, *id);
-  send_trace(std::move(call), trace, question);
-  if (!trace.damage()) return;
+  const auto memory = call.memory();  // goes when the trace is gone
+  auto trace = find(call, store, *id);
+  if (!trace) return std::move(call).send_error(trace.error());
+  send_trace(std::move(call), *trace, question);
+  if (!trace->damage()) return;
   log::error("trace is not whole",
-             {{"trace_id", to_hex(id->view())}, {"err", trace.damage()->message}});
+             {{"trace_id", to_hex(id->view())}, {"err", trace->damage()->message}});
 }
 
 void send_trace(Call call, Trace& trace, const TraceQuestion& question) {

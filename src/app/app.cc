@@ -47,12 +47,14 @@ struct MemoryPlan {
   explicit MemoryPlan(int64_t machine_bytes)
       : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 112 * kMiB)),
         bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)),
+        queries_bytes(std::clamp(machine_bytes / 8, 24 * kMiB, 512 * kMiB)),
         metrics_query_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 256 * kMiB)),
         block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 32 * kMiB)),
         compaction_bytes(std::clamp(machine_bytes / 8, 16 * kMiB, 48 * kMiB)) {}
   int64_t head_bytes;
   int64_t bodies_bytes;
-  int64_t metrics_query_bytes;  // of each
+  int64_t queries_bytes;        // of all together
+  int64_t metrics_query_bytes;  // of these, for what each counts
   int64_t block_cache_bytes;
   int64_t compaction_bytes;
 };
@@ -98,7 +100,8 @@ class App::Parts {
               .metrics_intervals_max = count_of(config_.queries.metrics_intervals_max),
               .version = version(),
               .revision = revision()},
-             {.clock = &clock_, .metrics = &metrics_}, queries_) {}
+             {.clock = &clock_, .metrics = &metrics_, .maybe_query_memory = &query_memory_},
+             queries_) {}
 
   Result<void> start() {
     describe();
@@ -365,6 +368,11 @@ class App::Parts {
   Gauge& head_bytes_ =
       metrics_.gauge("vivace_head_bytes", "Memory of the heads, with what is on its way.");
   Budget bodies_;
+  QueryBudget query_memory_{{.bytes_max = config_.queries.memory_bytes_max > 0
+                                              ? config_.queries.memory_bytes_max
+                                              : plan_.queries_bytes,
+                             .queries_max = static_cast<uint32_t>(query_threads())},
+                            metrics_};
   TenantOverrides overrides_{settings_.overrides, metrics_};
   std::unique_ptr<generator::Generator> generator_;  // listens to the store
   std::unique_ptr<Store> store_;

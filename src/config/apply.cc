@@ -16,6 +16,7 @@ constexpr int64_t kBodyBytesDefault = 20 << 20;
 constexpr int64_t kMessageBytesDefault = 4 << 20;
 constexpr int64_t kRateBytesDefault = 15'000'000;
 constexpr int64_t kBurstBytesDefault = 20'000'000;
+constexpr int64_t kQueryMemoryBytesMin = 1 << 20;
 constexpr int64_t kMessageMibMax = 4095;  // a gRPC frame's length has 32 bits
 constexpr std::string_view kReceivers = "distributor.receivers";
 
@@ -265,6 +266,11 @@ class Filler {
     }
     to.search_timeout_ns = not_negative("querier.search.query_timeout");
     to.expression_bytes_max = settings_.integer("query_frontend.max_query_expression_size_bytes");
+    const std::string_view memory = "query_frontend.max_query_memory_bytes";
+    to.memory_bytes_max = not_negative(memory);
+    if (to.memory_bytes_max > 0 && to.memory_bytes_max < kQueryMemoryBytesMin) {
+      wrong(memory, "at least 1 MiB, or 0 for an eighth of the memory there is");
+    }
     to.search_traces_default = not_negative("query_frontend.search.default_result_limit");
     // The default of 2.10: an answer is held in memory.
     const std::string_view traces_max = "query_frontend.search.max_result_limit";

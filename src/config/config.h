@@ -110,6 +110,7 @@ struct Queries {
   int64_t search_range_max_ns = 0;  // between start and end
   int64_t search_timeout_ns = 30'000'000'000;
   int64_t expression_bytes_max = 128 << 10;
+  int64_t memory_bytes_max = 0;  // of all at a time; 0: by the memory of the machine
   int64_t search_traces_default = 20;
   int64_t search_traces_max = 262'144;
   int64_t search_spans_default = 3;  // of a set of spans

@@ -311,13 +311,16 @@ TEST(Config, LimitsOfQuestions) {
   const Config frontend = with("query_frontend: {search: {max_duration: 168h}}").config;
   EXPECT_EQ(frontend.queries.search_range_max_ns, 168 * kHour);
   const Loaded loaded = with(
-      "query_frontend: {search: {max_duration: 168h}, max_query_expression_size_bytes: 100}\n"
+      "query_frontend: {search: {max_duration: 168h}, max_query_expression_size_bytes: 100,\n"
+      "  max_query_memory_bytes: 8MiB}\n"
       "querier: {search: {query_timeout: 1h}}\n"
       "overrides: {defaults: {read: {max_search_duration: 24h, "
       "max_bytes_per_tag_values_query: 5}}}\n");
   EXPECT_EQ(loaded.config.queries.search_range_max_ns, 24 * kHour);
   EXPECT_EQ(loaded.config.queries.search_timeout_ns, kHour);
   EXPECT_EQ(loaded.config.queries.expression_bytes_max, 100);
+  EXPECT_EQ(loaded.config.queries.memory_bytes_max, 8 << 20);
+  EXPECT_EQ(frontend.queries.memory_bytes_max, 0);
   EXPECT_EQ(loaded.config.limits.max_bytes_per_tag_values_query, 5);
   const Config metrics = with(
                              "query_frontend: {metrics: {max_duration: 24h, max_exemplars: 10,\n"

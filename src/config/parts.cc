@@ -127,6 +127,7 @@ constexpr auto kParts = std::to_array<Part>({
     {"querier.search.query_timeout", State::works},
     {"query_frontend", State::waits},
     {"query_frontend.max_query_expression_size_bytes", State::works},
+    {"query_frontend.max_query_memory_bytes", State::works},
     {"query_frontend.search.max_duration", State::works},
     {"query_frontend.search.default_result_limit", State::works},
     {"query_frontend.search.max_result_limit", State::works},

@@ -116,6 +116,7 @@ Result<Bits> FilterRun::in_turn(const Nodes& nodes, Scope domain, Bits mask) {
 
 Result<Bits> FilterRun::eval(FilterNode& node, Scope domain, const Bits& mask) {
   if (mask.none()) return mask;
+  CHECK_OK(loop_.step(ControlledLoop::kStepsBetweenLooks / 4));  // a whole column
   if (domain != Scope::span && node.uses == 0) {
     const Bits owning = TRY(to_spans(domain, mask));
     const Bits passing_spans = TRY(eval(node, Scope::span, owning));
@@ -176,6 +177,7 @@ Result<Bits> FilterRun::each_row(const FilterNode& node, Scope domain, const Bit
   std::vector<uint32_t> owners;
   mask.each([&](uint32_t i) { owners.push_back(i); });
   for (const uint32_t i : owners) {
+    CHECK_OK(loop_.step());
     Cursor at{.group = &group_, .maybe_traces = maybe_traces_, .row = first_row + i};
     if (domain == Scope::event) {
       at.event = first + i;
@@ -259,6 +261,7 @@ Result<Datum> FilterRun::first_value(const FilterNode& node, uint32_t row) {
     if (events.count > 0) at.event = events.first + e;
     for (uint32_t l = 0; l < std::max(links.count, 1U); ++l) {
       if (links.count > 0) at.link = links.first + l;
+      CHECK_OK(loop_.step());
       Datum found = TRY(value(node, at));
       if (found.type() != traceql::Type::nil) return found;
     }
@@ -278,6 +281,7 @@ Result<std::optional<Cursor>> FilterRun::witness(const Nodes& nodes, uint32_t ro
     if (events.count > 0) at.event = events.first + e;
     for (uint32_t l = 0; l < std::max(links.count, 1U); ++l) {
       if (links.count > 0) at.link = links.first + l;
+      CHECK_OK(loop_.step());
       if (TRY(all_hold(nodes, at))) return at;
     }
   }
@@ -311,14 +315,15 @@ bool Filter::may_fail() const { return root_->may_fail; }
 bool Filter::takes_all() const { return root_->form == Form::literal && is_true(root_->literal); }
 
 Result<bool> Filter::holds(GroupColumns& group, uint32_t row, TraceValues* maybe_traces) {
-  Bits one(group.owners(Scope::span).count);
-  const uint32_t place = row - group.owners(Scope::span).first;
-  one.set(place);
-  return TRY(FilterRun(group, maybe_traces).spans(*root_, std::move(one))).test(place);
+  return TRY(FilterRun(group, maybe_traces).witness({root_.get()}, row)).has_value();
 }
 
 Result<Bits> Filter::rows(GroupColumns& group, TraceValues* maybe_traces) {
-  return FilterRun(group, maybe_traces).spans(*root_, Bits(group.owners(Scope::span).count, true));
+  return rows_among(group, maybe_traces, Bits(group.owners(Scope::span).count, true));
+}
+
+Result<Bits> Filter::rows_among(GroupColumns& group, TraceValues* maybe_traces, Bits rows) {
+  return FilterRun(group, maybe_traces).spans(*root_, std::move(rows));
 }
 
 }  // namespace vivace

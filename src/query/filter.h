@@ -55,6 +55,8 @@ class Filter {
   bool takes_all() const;  // `{ }`
 
   Result<Bits> rows(GroupColumns& group, TraceValues* maybe_traces = nullptr);
+  // Of these rows alone: others are not looked at, and cannot fail.
+  Result<Bits> rows_among(GroupColumns& group, TraceValues* maybe_traces, Bits rows);
   Result<bool> holds(GroupColumns& group, uint32_t row, TraceValues* maybe_traces);
 
   // The values of the attributes that its conditions name, those of conditions that do not hold

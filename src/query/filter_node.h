@@ -74,7 +74,7 @@ void each_attribute(const FilterNode& node, Take take) {
 class FilterRun {
  public:
   FilterRun(GroupColumns& group, TraceValues* maybe_traces)
-      : group_(group), maybe_traces_(maybe_traces) {}
+      : group_(group), maybe_traces_(maybe_traces), loop_(group.part().control()) {}
 
   // The spans of the mask for which some event and some link make the node true.
   Result<Bits> spans(FilterNode& node, Bits mask);
@@ -134,6 +134,7 @@ class FilterRun {
 
   GroupColumns& group_;
   TraceValues* maybe_traces_;
+  ControlledLoop loop_;  // over single rows, events and links
 };
 
 }  // namespace vivace

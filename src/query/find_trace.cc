@@ -12,6 +12,7 @@ namespace {
 
 constexpr int32_t kKindServer = 2;
 constexpr int32_t kKindClient = 3;
+constexpr size_t kBytesPerSpan = 128;  // while spans are ordered and grouped
 
 }  // namespace
 
@@ -20,15 +21,26 @@ Trace Trace::find(const Snapshot& snapshot, const TraceId& id) {
 }
 
 Trace Trace::find(std::span<const Snapshot> snapshots, const TraceId& id) {
+  auto trace = find(snapshots, id, QueryControl::none());
+  ASSERT(trace);
+  return *std::move(trace);
+}
+
+Result<Trace> Trace::find(std::span<const Snapshot> snapshots, const TraceId& id,
+                          const QueryControl& control) {
   Trace trace;
-  for (const Snapshot& snapshot : snapshots) trace.gather(snapshot, id);
+  trace.memory_ = MemoryCharge(control);
+  for (const Snapshot& snapshot : snapshots) CHECK_OK(trace.gather(snapshot, id, control));
   trace.drop_repeats();
   trace.part_shared_ids();
   trace.group();
+  const size_t spans = trace.spans_.size();
+  CHECK_OK(trace.memory_.set(static_cast<int64_t>(spans * sizeof(Ref))));
   return trace;
 }
 
-void Trace::gather(const Snapshot& snapshot, const TraceId& id) {
+Result<void> Trace::gather(const Snapshot& snapshot, const TraceId& id,
+                           const QueryControl& control) {
   if (snapshot.damaged_parts > 0) {
     noted(fail(Code::corrupt, fmt::format("{} damaged blocks", snapshot.damaged_parts)));
   }
@@ -41,16 +53,24 @@ void Trace::gather(const Snapshot& snapshot, const TraceId& id) {
   for (const std::shared_ptr<const Part>& part : snapshot.parts) {
     const auto number = static_cast<uint32_t>(sources_.size());
     sources_.push_back({part, RowReader(*part, *inspected_)});
-    if (noted(find_rows(*part))) gather_rows(number, rows, snapshot.received_after_ns);
+    CHECK_OK(control.check());
+    if (noted(find_rows(*part))) {
+      CHECK_OK(gather_rows(number, rows, snapshot.received_after_ns, control));
+    }
   }
+  return {};
 }
 
-void Trace::gather_rows(uint32_t part, const std::vector<uint32_t>& rows,
-                        int64_t received_after_ns) {
+Result<void> Trace::gather_rows(uint32_t part, const std::vector<uint32_t>& rows,
+                                int64_t received_after_ns, const QueryControl& control) {
+  CHECK_OK(memory_.grow(static_cast<int64_t>(rows.size() * kBytesPerSpan)));
+  spans_.reserve(spans_.size() + rows.size());
+  ControlledLoop loop(control);
   Source& source = sources_[part];
   RowGroup group;
   bool is_shown = false;
   for (const uint32_t row : rows) {
+    CHECK_OK(loop.step());
     if (row >= group.rows.end()) {
       group = source.part->group(group_of(*source.part, row));
       is_shown = group.received_max_ns >= received_after_ns;
@@ -63,6 +83,7 @@ void Trace::gather_rows(uint32_t part, const std::vector<uint32_t>& rows,
       is_shown = noted(std::unexpected(ref.error()));
     }
   }
+  return {};
 }
 
 Result<Trace::Ref> Trace::read_ref(uint32_t part, uint32_t row) {

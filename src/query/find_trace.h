@@ -1,6 +1,7 @@
 // A trace by its id: gathers its rows from every part of a snapshot, drops repeats (span id, kind;
-// the older part wins), orders and groups them, and reads them one by one. Memory: 40 bytes a span,
-// and the columns of one row group a part; the spans themselves are never held.
+// the older part wins), orders and groups them, and reads them one by one. Memory: 40 bytes a span
+// (three times that while they are put in order), charged to the control's memory, and the columns
+// of one row group a part; the spans themselves are never held.
 //
 // Order (query-API contract, 2.6): spans of a scope by start, then span id, then kind; scopes by
 // their first span; resources by the first span of their first scope.
@@ -27,6 +28,8 @@
 #include "model/ids.h"
 #include "model/row_reader.h"
 #include "model/span_view.h"
+#include "query/query_budget.h"
+#include "query/query_control.h"
 #include "store/snapshot.h"
 
 namespace vivace {
@@ -44,6 +47,9 @@ class Trace {
 
   // In one snapshot, or in those of several tenants.
   static Trace find(const Snapshot& snapshot, const TraceId& id);
+  // Fails only with errors of the control: damage leaves a trace that is not whole.
+  static Result<Trace> find(std::span<const Snapshot> snapshots, const TraceId& id,
+                            const QueryControl& control);
   static Trace find(std::span<const Snapshot> snapshots, const TraceId& id);
 
   bool empty() const { return spans_.empty(); }
@@ -81,14 +87,16 @@ class Trace {
   };
 
   Trace() = default;
-  void gather(const Snapshot& snapshot, const TraceId& id);
-  void gather_rows(uint32_t part, const std::vector<uint32_t>& rows, int64_t received_after_ns);
+  Result<void> gather(const Snapshot& snapshot, const TraceId& id, const QueryControl& control);
+  Result<void> gather_rows(uint32_t part, const std::vector<uint32_t>& rows,
+                           int64_t received_after_ns, const QueryControl& control);
   Result<Ref> read_ref(uint32_t part, uint32_t row);
   void drop_repeats();
   void group();
   void part_shared_ids();
   bool noted(const Result<void>& result);
 
+  MemoryCharge memory_;
   std::unique_ptr<Inspected> inspected_ = std::make_unique<Inspected>();  // the readers know where
   std::vector<Source> sources_;                                           // by number of the part
   std::vector<Ref> spans_;

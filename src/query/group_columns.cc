@@ -38,6 +38,28 @@ Column without_empty(Column column) {
   return column;
 }
 
+// The memory of a column that was read for this question alone: heads lend theirs, and so do
+// dictionaries, which have more or fewer texts than there are values.
+int64_t memory_of(const Column& column) {
+  if (column.keep == nullptr) return 0;
+  int64_t out = 0;
+  int64_t count = 0;
+  for (const Slice& slice : column.slices) {
+    const int64_t bytes_each = (slice.owners != nullptr ? 4 : 0) +
+                               (slice.words != nullptr ? 4 : 0) + (slice.longs != nullptr ? 8 : 0);
+    out += slice.count * bytes_each;
+    count += slice.count;
+  }
+  if (column.texts == nullptr || column.texts->size() != count || count == 0) return out;
+  constexpr uint32_t kSamples = 64;
+  const uint32_t step = std::max(1U, column.texts->size() / kSamples);
+  int64_t sampled = 0;
+  for (uint32_t i = 0; i < column.texts->size(); i += step) {
+    sampled += static_cast<int64_t>((*column.texts)[i].size());
+  }
+  return out + sampled * step;
+}
+
 // The values of one key and type, taken out of an overflow list.
 struct Taken {
   std::vector<uint32_t> owners;
@@ -173,6 +195,7 @@ Result<const TypedColumn*> ColumnCache::field(Field field) {
     kept = TypedColumn{.type = type_of(info(field).form),
                        .number = kOverflowColumn,
                        .column = without_empty(TRY(part_.read(field, group_, inspected_)))};
+    CHECK_OK(memory_.grow(memory_of(kept->column)));
   }
   return &*kept;
 }
@@ -189,7 +212,9 @@ Result<KeyColumns*> ColumnCache::attribute(Scope owner, std::string_view key) {
         .type = name.type,
         .number = c,
         .column = without_empty(TRY(part_.read_attribute(owner, c, group_, inspected_)))};
-    if (!column.column.slices.empty()) out.columns.push_back(std::move(column));
+    if (column.column.slices.empty()) continue;
+    CHECK_OK(memory_.grow(memory_of(column.column)));
+    out.columns.push_back(std::move(column));
   }
   CHECK_OK(add_overflow(owner, out));
   return &kept.emplace_back(std::move(out));
@@ -213,6 +238,7 @@ Result<void> ColumnCache::add_overflow(Scope owner, KeyColumns& key) {
   });
   for (size_t type = 0; type < kValueTypes; ++type) {
     if (taken[type].owners.empty()) continue;
+    CHECK_OK(memory_.grow(static_cast<int64_t>(taken[type].owners.size()) * 16));
     key.columns.push_back(
         column_of(static_cast<ValueType>(type), std::move(taken[type]), overflow->values));
   }
@@ -285,11 +311,13 @@ uint64_t next_serial() {
 
 }  // namespace
 
-PartColumns::PartColumns(std::shared_ptr<const Part> part, Inspected& inspected)
+PartColumns::PartColumns(std::shared_ptr<const Part> part, Inspected& inspected,
+                         const QueryControl& control)
     : part_(std::move(part)),
       inspected_(inspected),
+      control_(control),
       serial_(next_serial()),
-      tables_(*part_, 0, inspected) {
+      tables_(*part_, 0, inspected, control) {
   const uint32_t groups = part_->groups();
   groups_.reserve(groups);
   for (uint32_t g = 0; g < groups; ++g) groups_.push_back(part_->group(g));

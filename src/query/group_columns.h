@@ -10,7 +10,7 @@
 // names those owners, usually none.
 //
 // Pointers live as long as the object that gave them. Both are for one thread. Errors are those of
-// Part: Code::corrupt, Code::io.
+// Part: Code::corrupt, Code::io, and those of the question's memory.
 #pragma once
 
 #include <array>
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "model/columns.h"
+#include "query/query_budget.h"
 
 namespace vivace {
 
@@ -61,8 +62,8 @@ struct KeyColumns {
 // What a cache of columns is made of: those of some kinds of owners, read through one group.
 class ColumnCache {
  public:
-  ColumnCache(const Part& part, uint32_t group, Inspected& inspected)
-      : part_(part), group_(group), inspected_(inspected) {}
+  ColumnCache(const Part& part, uint32_t group, Inspected& inspected, const QueryControl& control)
+      : part_(part), group_(group), inspected_(inspected), memory_(control) {}
 
   Result<const TypedColumn*> field(Field field);
   Result<KeyColumns*> attribute(Scope owner, std::string_view key);
@@ -75,6 +76,7 @@ class ColumnCache {
   const Part& part_;
   uint32_t group_;
   Inspected& inspected_;
+  MemoryCharge memory_;  // of what was read
   std::array<std::optional<TypedColumn>, kFields> fields_;
   std::array<std::optional<Overflow>, kScopes> overflows_;     // by Scope
   std::array<std::deque<KeyColumns>, kScopes> keys_;           // by Scope
@@ -83,11 +85,13 @@ class ColumnCache {
 
 class PartColumns {
  public:
-  // `inspected` must outlive it.
-  PartColumns(std::shared_ptr<const Part> part, Inspected& inspected);
+  // Both references must outlive it; columns are charged to the control's memory.
+  PartColumns(std::shared_ptr<const Part> part, Inspected& inspected,
+              const QueryControl& control = QueryControl::none());
 
   const Part& part() const { return *part_; }
   Inspected& inspected() const { return inspected_; }
+  const QueryControl& control() const { return control_; }
   // Of this object alone, ever: what caches of verdicts go by.
   uint64_t serial() const { return serial_; }
   const std::vector<RowGroup>& groups() const { return groups_; }
@@ -99,6 +103,7 @@ class PartColumns {
  private:
   std::shared_ptr<const Part> part_;
   Inspected& inspected_;
+  const QueryControl& control_;
   uint64_t serial_;
   std::vector<RowGroup> groups_;
   ColumnCache tables_;
@@ -108,7 +113,9 @@ class GroupColumns {
  public:
   // `part` must outlive it.
   GroupColumns(PartColumns& part, uint32_t group)
-      : part_(part), group_(group), columns_(part.part(), group, part.inspected()) {}
+      : part_(part),
+        group_(group),
+        columns_(part.part(), group, part.inspected(), part.control()) {}
 
   PartColumns& part() const { return part_; }
   uint32_t group() const { return group_; }

@@ -86,8 +86,8 @@ class Evaluation final : public SpanSink {
       : question_(question),
         metric_(*question.query->metric),
         control_(control),
-        parts_(snapshots),
-        memory_(question.limits.memory_bytes_max),
+        parts_(snapshots, control),
+        memory_(question.limits.memory_bytes_max, control),
         grouping_(metric_.by, question.limits.values_max, memory_),
         measured_(metric_.of),
         exemplars_(question.axis, exemplars_of(question), shown_attributes(question),
@@ -309,6 +309,7 @@ Result<void> Evaluation::count(GroupColumns& group, const Bits& rows) {
 }
 
 Error Evaluation::out_of_memory() const {
+  if (memory_.refusal()) return *memory_.refusal();
   return {
       Code::too_large,
       fmt::format("the query needs more memory than its share of {} MiB for {} series of {} "

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,17 +18,26 @@
 
 #include "base/hash.h"
 #include "model/value.h"
+#include "query/query_budget.h"
 #include "traceql/datum.h"
 
 namespace vivace::metrics {
 
-// What a query has taken of its share. Once it asks for more than there is, it is over.
+// What a query has taken of its share, and by that of the memory of all queries. Once it asks for
+// more than there is, it is over.
 class Memory {
  public:
-  explicit Memory(int64_t bytes_max) : bytes_max_(bytes_max) {}
+  explicit Memory(int64_t bytes_max, const QueryControl& control = QueryControl::none())
+      : bytes_max_(bytes_max), charge_(control) {}
   // False: there is no room, and the query is to end.
   [[nodiscard]] bool take(uint64_t bytes) {
+    if (is_short_) return false;
     if (bytes > static_cast<uint64_t>(bytes_max_ - used_)) {
+      is_short_ = true;
+      return false;
+    }
+    if (auto charged = charge_.grow(static_cast<int64_t>(bytes)); !charged) {
+      refusal_ = std::move(charged.error());
       is_short_ = true;
       return false;
     }
@@ -35,12 +45,16 @@ class Memory {
     return true;
   }
   bool is_short() const { return is_short_; }
+  // Why it is short, if that is for want of the memory of all.
+  const std::optional<Error>& refusal() const { return refusal_; }
   int64_t bytes_max() const { return bytes_max_; }
 
  private:
   int64_t bytes_max_;
   int64_t used_ = 0;
   bool is_short_ = false;
+  MemoryCharge charge_;
+  std::optional<Error> refusal_;
 };
 
 // Numbers by 64-bit keys. Those asked for again and again are found in a small table without a

@@ -14,6 +14,8 @@ namespace vivace {
 namespace {
 
 constexpr size_t kGroupsKept = 8;
+// Of a gathered trace: its row, its reference, its node and place in the tree.
+constexpr int64_t kBytesPerSpan = 96;
 // Of a block: a trace that goes on in the next row group has filled this one (model/columns.h).
 constexpr uint32_t kRowGroupRowsMax = 65'536;
 // Damage that is not in a row group: of a part's tables, its index, its list of traces.
@@ -27,13 +29,14 @@ auto canonical_order(const SpanRef& s) {
 
 }  // namespace
 
-PartSet::PartSet(std::span<const Snapshot> snapshots) {
+PartSet::PartSet(std::span<const Snapshot> snapshots, const QueryControl& control)
+    : control_(control), gathering_(control) {
   for (const Snapshot& snapshot : snapshots) {
     const SplitTraces* maybe_splits = snapshot.splits.get();
     damaged_parts_ += snapshot.damaged_parts;
     splits_.push_back(maybe_splits);
     for (const auto& part : snapshot.parts) {
-      Source source{.columns = std::make_unique<PartColumns>(part, *inspected_),
+      Source source{.columns = std::make_unique<PartColumns>(part, *inspected_, control),
                     .maybe_splits = maybe_splits,
                     .number = static_cast<uint32_t>(&part - snapshot.parts.data()),
                     .received_after_ns = snapshot.received_after_ns};
@@ -234,8 +237,13 @@ Result<void> PartSet::add_spans(const TracePlaces::Place& place, std::vector<Spa
   const PartColumns& in = part(place.part);
   std::vector<uint32_t> rows;
   CHECK_OK(in.part().trace_rows(place.ordinal, rows, lookups_));
+  const size_t spans = out.size() + rows.size();
+  CHECK_OK(gathering_.set(static_cast<int64_t>(spans) * kBytesPerSpan));
+  out.reserve(spans);
+  ControlledLoop loop(control_);
   std::shared_ptr<GroupColumns> columns;  // of the row before, most often of this one too
   for (const uint32_t row : rows) {
+    CHECK_OK(loop.step());
     if (columns == nullptr || row >= columns->owners(Scope::span).end()) {
       columns = group(place.part, in.group_of(row));
     }
@@ -258,7 +266,8 @@ Result<void> PartSet::add_span(GroupColumns& columns, SpanRef span, std::vector<
 
 Result<PartSet::Root> PartSet::root(std::span<const SpanRef> spans) {
   const auto is_root = [this](const SpanRef& span) -> Result<bool> {
-    return TRY(group_of(span)->number(Field::parent_id, span.row)) == 0;
+    if (TRY(group_of(span)->number(Field::parent_id, span.row)) != 0) return false;
+    return !TRY(is_child_by_link(span));
   };
   for (size_t i = spans.size(); i-- > 0;) {
     const SpanRef& span = spans[i];
@@ -268,6 +277,22 @@ Result<PartSet::Root> PartSet::root(std::span<const SpanRef> spans) {
     if (out || !contain(out.error(), span.part, part(span.part).group_of(span.row))) return out;
   }
   return Root{};
+}
+
+Result<bool> PartSet::is_child_by_link(const SpanRef& span) {
+  const auto columns = group_of(span);
+  if (columns->owners(Scope::link).count == 0) return false;
+  const Range links = TRY(belongings(*columns, Field::link_span, span.row));
+  for (uint32_t link = links.first; link < links.end(); ++link) {
+    const auto kind = TRY(columns->value(Scope::link, "opentracing.ref_type", link));
+    if (!kind || kind->type != ValueType::string || kind->text != "child_of") continue;
+    TraceId of;
+    store(of.bytes.data(), TRY(columns->number(Field::link_trace_id_head, link)));
+    store(of.bytes.data() + 8, TRY(columns->number(Field::link_trace_id_tail, link)));
+    const auto trace = static_cast<uint32_t>(TRY(columns->number(Field::trace, span.row)));
+    if (of == TRY(part(span.part).part().trace(trace, lookups_)).id) return true;
+  }
+  return false;
 }
 
 Result<PartSet::Root> PartSet::name_of(const SpanRef& span) {

@@ -12,7 +12,9 @@
 // DAMAGE costs what it is in. Whoever meets an error asks `contain`: it counts damage, logs the
 // first, and says whether to go on without; what is no damage is the question's own failure.
 //
-// One question, one thread. Memory: the columns of the few row groups that were used last.
+// One question, one thread. Memory: the columns of the few row groups that were used last, and the
+// spans of the trace that was gathered last, charged to the control; so errors are those of its
+// budget, too.
 #pragma once
 
 #include <list>
@@ -53,11 +55,13 @@ struct SpanRef {
 
 class PartSet {
  public:
-  // One snapshot, or those of several tenants; they must outlive it.
-  explicit PartSet(std::span<const Snapshot> snapshots);
+  // One snapshot, or those of several tenants; all must outlive it.
+  explicit PartSet(std::span<const Snapshot> snapshots,
+                   const QueryControl& control = QueryControl::none());
   PartSet(const PartSet&) = delete;
   PartSet& operator=(const PartSet&) = delete;
 
+  const QueryControl& control() const { return control_; }
   uint32_t size() const { return static_cast<uint32_t>(parts_.size()); }
   PartColumns& part(uint32_t part) const { return *parts_[part].columns; }
   uint32_t number_of(const PartColumns& part) const;
@@ -95,13 +99,16 @@ class PartSet {
   Result<TracePlaces> find(const TraceId& id, std::optional<TracePlaces::Place> known = {});
   // Its spans in canonical order: start, span id, kind.
   Result<std::vector<SpanRef>> spans(const TracePlaces& trace);
-  // The name and the service of the span that names the trace: the last one without a parent.
+  // The name and the service of the span that names the trace: the last one without a parent, be it
+  // by a link (OpenTracing's `child_of`, into the same trace).
   struct Root {
     std::string name;
     std::string service;
   };
   Result<Root> root(std::span<const SpanRef> spans);
   Result<Root> name_of(const SpanRef& span);
+  // Whether a span without a parent's id has one by a link.
+  Result<bool> is_child_by_link(const SpanRef& span);
   // `service.name` of its resource; empty if that is no text.
   Result<std::string> service_of(const SpanRef& span);
 
@@ -134,6 +141,8 @@ class PartSet {
   Result<void> add_spans(const TracePlaces::Place& place, std::vector<SpanRef>& out);
   Result<void> add_span(GroupColumns& columns, SpanRef span, std::vector<SpanRef>& out);
 
+  const QueryControl& control_;
+  MemoryCharge gathering_;  // of the last trace
   std::unique_ptr<Inspected> inspected_ = std::make_unique<Inspected>();
   Inspected lookups_;
   std::vector<const SplitTraces*> splits_;  // of each snapshot

@@ -3,6 +3,8 @@
 #include "query/pipeline.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -18,12 +20,12 @@ using traceql::Relation;
 using traceql::Type;
 using Function = traceql::Aggregate::Function;
 
-SpanBits MatchedSpans::bits(uint32_t size) const {
-  if (!is_list_) return bits_;
-  SpanBits out(size);
-  for (const uint32_t span : list_) out.set(span);
-  return out;
-}
+namespace {
+
+// Of a group with one span, while groups are made: its set, list, entry by key, value.
+constexpr size_t kBytesPerSet = 256;
+
+}  // namespace
 
 // ------------------------------------------------------------------------------- before traces
 
@@ -56,15 +58,20 @@ Result<std::optional<Bits>> Pipeline::possible(FilterBits::OfGroup& group) const
 
 Result<std::span<const MatchedSpans>> Pipeline::evaluate(TraceRows& trace) {
   sets_.clear();
+  sets_memory_ = MemoryCharge(trace.control());
   if (trace.size() > 0) sets_.emplace_back(SpanBits(trace.size(), true));
   CHECK_OK(run(stages_, trace, sets_));
   return std::span<const MatchedSpans>(sets_);
 }
 
 Result<void> Pipeline::run(Stages& stages, TraceRows& trace, Sets& sets) {
+  const int64_t others = sets_memory_.bytes();
   for (Stage& stage : stages) {
     if (sets.empty()) break;
+    const int64_t before = sets_memory_.bytes();
     CHECK_OK(run_stage(stage, trace, sets));
+    if (stage.form != Stage::Form::group) continue;
+    CHECK_OK(sets_memory_.set(others + sets_memory_.bytes() - before));  // the old sets are gone
   }
   return {};
 }
@@ -81,20 +88,34 @@ Result<void> Pipeline::run_stage(Stage& stage, TraceRows& trace, Sets& sets) {
       break;
   }
   SpanBits all(trace.size());
-  for (const MatchedSpans& set : sets) all |= set.bits(trace.size());
+  for (const MatchedSpans& set : sets) set.add_to(all);
   sets.assign(1, MatchedSpans(std::move(all)));
   return {};
 }
 
 Result<void> Pipeline::run_spanset(const Stage& stage, TraceRows& trace, Sets& sets) {
+  const bool is_filter = stage.steps.size() == 1 && stage.steps.front().form == Step::Form::filter;
+  if (is_filter && sets.size() > 1) return pick_of_each(stage.steps.front(), trace, sets);
   size_t kept = 0;
+  ControlledLoop loop(trace.control());
   for (MatchedSpans& set : sets) {
+    CHECK_OK(loop.step(1 + trace.size() / 64));
     MatchedSpans out(TRY(run_steps(stage, trace, &set)));
     if (out.none()) continue;
+    if (sets.size() > 1) out.make_list();  // bits of each would be quadratic in memory
     out.attributes = std::move(set.attributes);
     sets[kept++] = std::move(out);
   }
   sets.resize(kept);
+  return {};
+}
+
+// A filter of many spansets is asked once.
+Result<void> Pipeline::pick_of_each(const Step& step, TraceRows& trace, Sets& sets) {
+  SpanBits passing(trace.size());
+  CHECK_OK(trace.pass(step.index, passing));
+  for (MatchedSpans& set : sets) set.keep(passing);
+  std::erase_if(sets, [](const MatchedSpans& set) { return set.none(); });
   return {};
 }
 
@@ -106,12 +127,14 @@ Result<SpanBits> Pipeline::run_steps(const Stage& stage, TraceRows& trace,
     bool is_several = false;
   };
   boost::container::small_vector<Operand, 4> stack;
+  ControlledLoop loop(trace.control());
   for (const Step& step : stage.steps) {
+    CHECK_OK(loop.step(1 + trace.size() / 64));
     if (step.form == Step::Form::pipeline) {
       Sets sets(1, MatchedSpans(maybe_input->bits(trace.size())));
       CHECK_OK(run(*pipelines_[step.index], trace, sets));
       Operand& out = stack.emplace_back(SpanBits(trace.size()), sets.size() > 1);
-      for (const MatchedSpans& set : sets) out.spans |= set.bits(trace.size());
+      for (const MatchedSpans& set : sets) set.add_to(out.spans);
     } else if (step.form != Step::Form::operation) {
       stack.emplace_back(TRY(run_filter(step, trace, maybe_input)), false);
     } else {
@@ -148,7 +171,9 @@ Result<SpanBits> Pipeline::run_filter(const Step& step, TraceRows& trace,
     return std::move(out &= maybe_input->bits(trace.size()));
   }
   Result<void> result;
+  ControlledLoop loop(trace.control());
   maybe_input->each([&](uint32_t span) {
+    if (result) result = loop.step();
     if (!result) return;
     const auto columns = trace.columns(span);
     if (!columns) {
@@ -217,25 +242,44 @@ class Accumulator {
   uint64_t count_ = 0;
 };
 
-// Calls take(span, value) for the spans of a set.
+// Calls take(span, value) for the spans of a set, until it fails.
 template <class Take>
 Result<void> each_value(Expression& expression, TraceRows& trace, const MatchedSpans& set,
                         Take take) {
   Result<void> result;
+  ControlledLoop loop(trace.control());
   set.each([&](uint32_t span) {
+    if (result) result = loop.step();
     if (!result) return;
     const auto columns = trace.columns(span);
     auto value = columns ? expression.value(**columns, trace.place(span).row, &trace.facts())
                          : std::unexpected(columns.error());
-    if (value) return take(span, *std::move(value));
-    result = std::unexpected(value.error());
+    result = value ? take(span, *std::move(value)) : std::unexpected(value.error());
   });
   return result;
 }
 
-// A text that differs for what are different groups.
+// Bytes that differ for what are different groups: of one type, and equal, or both NaN.
 std::string group_key(const Datum& value) {
-  return static_cast<char>(value.type()) + traceql::datum_text(value);
+  std::string out(1, static_cast<char>(value.type()));
+  const auto add = [&out](auto bits) {
+    out.append(reinterpret_cast<const char*>(&bits), sizeof bits);
+  };
+  const auto add_real = [&add](double real) {
+    add(std::isnan(real) ? std::numeric_limits<double>::quiet_NaN() : real == 0 ? 0.0 : real);
+  };
+  if (const auto* text = value.get_if<std::string>()) {
+    out += *text;
+  } else if (const auto* whole = value.get_if<int64_t>()) {
+    add(*whole);
+  } else if (const auto* real = value.get_if<double>()) {
+    add_real(*real);
+  } else if (const auto* reals = value.get_if<std::vector<double>>()) {
+    for (const double each : *reals) add_real(each);
+  } else {
+    out += traceql::datum_text(value);
+  }
+  return out;
 }
 
 void set_attribute(MatchedSpans& set, const std::string& key, Datum value) {
@@ -262,8 +306,11 @@ Result<Datum> Pipeline::aggregate(Stage& stage, TraceRows& trace, const MatchedS
     CHECK_OK(std::move(result));
     return sum.result();
   }
-  CHECK_OK(each_value(*stage.expression, trace, set,
-                      [&](uint32_t, const Datum& value) { sum.add(value); }));
+  CHECK_OK(
+      each_value(*stage.expression, trace, set, [&](uint32_t, const Datum& value) -> Result<void> {
+        sum.add(value);
+        return {};
+      }));
   return sum.result();
 }
 
@@ -288,15 +335,21 @@ Result<void> Pipeline::run_group(Stage& stage, TraceRows& trace, Sets& sets) {
     boost::unordered_flat_map<std::string, size_t> groups;
     std::vector<std::vector<uint32_t>> spans;
     std::vector<Datum> values;
-    CHECK_OK(each_value(*stage.expression, trace, set, [&](uint32_t span, Datum value) {
+    const auto add = [&](uint32_t span, Datum value) -> Result<void> {
       const auto [group, is_new] = groups.try_emplace(group_key(value), spans.size());
       if (is_new) {
+        const size_t attributes = set.attributes.size() + 1;
+        CHECK_OK(sets_memory_.grow(
+            static_cast<int64_t>(kBytesPerSet + attributes * sizeof(MatchedSpans::Attribute) +
+                                 2 * group->first.size())));
         spans.emplace_back();
         if (value.type() == Type::nil) value = datum(std::string("nil"));
         values.push_back(std::move(value));
       }
       spans[group->second].push_back(span);
-    }));
+      return {};
+    };
+    CHECK_OK(each_value(*stage.expression, trace, set, add));
     for (size_t g = 0; g < spans.size(); ++g) {
       MatchedSpans& part = out.emplace_back(std::move(spans[g]));
       part.attributes = set.attributes;

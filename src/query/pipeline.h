@@ -16,8 +16,12 @@
 // Attributes of spansets are the values of groups and aggregates, by canonical text, in the order
 // of the stages; of an aggregate that comes twice, the later value.
 //
+// Everything is linear in the spans of the trace, but relations after by(), which are so for each
+// spanset. Memory: a few bits a span for each filter, and some 200 bytes a spanset, charged to the
+// control of the parts, which is also asked for the time.
+//
 // Errors: Code::invalid_argument for what fails at run time (a division by zero, relations between
-// several spansets), those of reading. One thread.
+// several spansets), those of reading and of the control. One thread.
 #pragma once
 
 #include <cstdint>
@@ -29,40 +33,12 @@
 
 #include "query/bits.h"
 #include "query/filter.h"
+#include "query/matched_spans.h"
+#include "query/query_budget.h"
 #include "query/trace_rows.h"
 #include "traceql/ast.h"
 
 namespace vivace {
-
-// As bits until something splits it.
-class MatchedSpans {
- public:
-  struct Attribute {
-    const std::string* key;  // lives as long as the pipeline
-    traceql::Datum value;
-  };
-
-  MatchedSpans() = default;
-  explicit MatchedSpans(SpanBits bits) : bits_(std::move(bits)) {}
-  explicit MatchedSpans(std::vector<uint32_t> list) : list_(std::move(list)), is_list_(true) {}
-
-  uint32_t count() const { return is_list_ ? static_cast<uint32_t>(list_.size()) : bits_.count(); }
-  bool none() const { return is_list_ ? list_.empty() : bits_.none(); }
-  // Ascending: canonical order.
-  template <class Take>
-  void each(Take take) const {
-    if (!is_list_) return bits_.each(take);
-    for (const uint32_t span : list_) take(span);
-  }
-  SpanBits bits(uint32_t size) const;
-
-  std::vector<Attribute> attributes;
-
- private:
-  SpanBits bits_;
-  std::vector<uint32_t> list_;
-  bool is_list_ = false;
-};
 
 class Pipeline {
  public:
@@ -127,6 +103,7 @@ class Pipeline {
   Result<void> run(Stages& stages, TraceRows& trace, Sets& sets);
   Result<void> run_stage(Stage& stage, TraceRows& trace, Sets& sets);
   Result<void> run_spanset(const Stage& stage, TraceRows& trace, Sets& sets);
+  Result<void> pick_of_each(const Step& step, TraceRows& trace, Sets& sets);
   Result<SpanBits> run_steps(const Stage& stage, TraceRows& trace, const MatchedSpans* maybe_input);
   Result<SpanBits> run_filter(const Step& step, TraceRows& trace, const MatchedSpans* maybe_input);
   Result<void> run_scalar(Stage& stage, TraceRows& trace, Sets& sets);
@@ -144,6 +121,7 @@ class Pipeline {
   uint32_t count_min_ = 0;
   bool is_plain_ = true;
   Sets sets_;  // of the last trace
+  MemoryCharge sets_memory_;
 };
 
 }  // namespace vivace

@@ -16,6 +16,9 @@ namespace vivace {
 namespace {
 
 constexpr uint32_t kChecksEvery = 64;  // traces between two looks at the clock
+// In a set and a hash table, with what both need beside it.
+constexpr size_t kBytesPerRank = 160;
+constexpr size_t kBytesPerSettled = 40;
 
 struct TraceIdHash {
   using is_avalanching = void;
@@ -40,11 +43,14 @@ class Search final : public TraceVisitor {
          const QueryControl& control)
       : question_(question),
         control_(control),
-        parts_(snapshots),
+        parts_(snapshots, control),
         pipeline_(std::move(pipeline)),
         facts_(parts_, pipeline_.needs_roots()),
         bits_(parts_, pipeline_.filters(), facts_),
-        scan_(parts_, pipeline_, bits_) {}
+        scan_(parts_, pipeline_, bits_),
+        ranks_memory_(control) {
+    result_.memory = MemoryCharge(control);
+  }
 
   Result<SearchResult> run();
 
@@ -66,7 +72,9 @@ class Search final : public TraceVisitor {
   Result<void> visit_from_outside();
   Result<void> settle(const TraceId& id, std::optional<TracePlaces::Place> known);
   Result<bool> matches(const TracePlaces& places);
-  void enter(const Ranked& trace);
+  Result<bool> passes(TraceRows& rows);
+  Result<void> enter(const Ranked& trace);
+  Result<void> charge_ranks();
 
   Result<void> describe(const Ranked& trace);
   Result<void> count_services(std::span<const SpanRef> spans, FoundTrace& out);
@@ -82,10 +90,12 @@ class Search final : public TraceVisitor {
   FilterBits bits_;
   TraceScan scan_;
 
-  bool times_are_known_ = true;  // of the traces of the part that is visited
+  std::pair<uint32_t, uint32_t> here_;  // the row group that is visited
+  bool times_are_known_ = true;         // of the traces of the part that is visited
   std::set<Ranked, Newer> best_;
   boost::unordered_flat_set<TraceId, TraceIdHash> settled_;  // in the answer or not; split ones
   boost::unordered_flat_set<TraceId, TraceIdHash> in_best_;
+  MemoryCharge ranks_memory_;  // of these three
   uint32_t gathered_ = 0;
   SearchResult result_;
 };
@@ -98,6 +108,7 @@ Result<SearchResult> Search::run() {
   for (const Visit& next : all) {
     if (best_.size() >= question_.limit && next.start_max_ns < best_.rbegin()->start_ns) break;
     CHECK_OK(control_.check());
+    here_ = {next.part, next.group};
     times_are_known_ = !parts_.has_hidden(next.part);
     const auto visited = scan_.visit(next.part, next.group, *this);
     if (!visited && !parts_.contain(visited.error(), next.part, next.group)) {
@@ -154,9 +165,20 @@ bool Search::wants(const TraceEntry& trace) {
 
 Result<void> Search::whole(TraceRows& rows, const TraceEntry& trace, TracePlaces::Place place) {
   if (!times_are_known_) return settle(trace.id, place);
-  if (!pipeline_.is_plain() && TRY(pipeline_.evaluate(rows)).empty()) return {};
-  enter({trace.start_ns, trace.id, place});
-  return {};
+  if (!pipeline_.is_plain() && !TRY(passes(rows))) return {};
+  return enter({trace.start_ns, trace.id, place});
+}
+
+// Damage of the row group that is visited is that of all of its traces; elsewhere, of this one.
+Result<bool> Search::passes(TraceRows& rows) {
+  const auto sets = pipeline_.evaluate(rows);
+  if (sets) return !sets->empty();
+  const auto damaged = rows.asked_last();
+  const bool is_elsewhere = damaged && *damaged != here_;
+  if (!is_elsewhere || !parts_.contain(sets.error(), damaged->first, damaged->second)) {
+    return std::unexpected(sets.error());
+  }
+  return false;
 }
 
 Result<void> Search::split(const TraceId& id, TracePlaces::Place place) {
@@ -183,29 +205,66 @@ Result<void> Search::visit_from_outside() {
 // From all places of the trace, once.
 Result<void> Search::settle(const TraceId& id, std::optional<TracePlaces::Place> known) {
   if (!settled_.insert(id).second) return {};
-  if (++gathered_ % kChecksEvery == 0) CHECK_OK(control_.check());
+  if (++gathered_ % kChecksEvery == 0) {
+    CHECK_OK(control_.check());
+    CHECK_OK(charge_ranks());
+  }
   const TracePlaces places = TRY(parts_.find(id, known));
   if (places.places.empty() || !could_enter({places.start_ns, id})) return {};
   if (!is_in_question(places.start_ns, places.end_ns) || !TRY(matches(places))) return {};
-  enter({places.start_ns, id, known});
-  return {};
+  return enter({places.start_ns, id, known});
 }
 
+// Of a trace that lies in several places: wherever it is damaged, the row group that is visited
+// need not be.
 Result<bool> Search::matches(const TracePlaces& places) {
   GatheredRows rows(bits_);
   CHECK_OK(rows.gather(places));
-  return !TRY(pipeline_.evaluate(rows)).empty();
+  const auto sets = pipeline_.evaluate(rows);
+  if (sets) return !sets->empty();
+  const auto [part, group] = rows.asked_last().value_or(here_);
+  if (!parts_.contain(sets.error(), part, group)) return std::unexpected(sets.error());
+  return false;
 }
 
-void Search::enter(const Ranked& trace) {
-  if (!in_best_.insert(trace.id).second) return;
+Result<void> Search::enter(const Ranked& trace) {
+  if (!in_best_.insert(trace.id).second) return {};
   best_.insert(trace);
-  if (best_.size() <= question_.limit) return;
-  in_best_.erase(best_.rbegin()->id);
-  best_.erase(std::prev(best_.end()));
+  if (best_.size() > question_.limit) {
+    in_best_.erase(best_.rbegin()->id);
+    best_.erase(std::prev(best_.end()));
+  }
+  return charge_ranks();
+}
+
+Result<void> Search::charge_ranks() {
+  return ranks_memory_.set(
+      static_cast<int64_t>(best_.size() * kBytesPerRank + settled_.size() * kBytesPerSettled));
 }
 
 // ------------------------------------------------------------------------------- the answer
+
+int64_t bytes_of(const std::vector<ShownValue>& shown) {
+  size_t out = shown.size() * sizeof(ShownValue);
+  for (const auto& [key, value] : shown) {
+    const auto* text = value.get_if<std::string>();
+    out += key.size() + (text != nullptr ? text->size() : 0);
+  }
+  return static_cast<int64_t>(out);
+}
+
+int64_t bytes_of(const FoundTrace& trace) {
+  constexpr size_t kBytesPerService = 128;
+  auto out = static_cast<int64_t>(sizeof trace + trace.services.size() * kBytesPerService);
+  for (const FoundSpanSet& set : trace.sets) {
+    out += static_cast<int64_t>(sizeof set + set.spans.size() * sizeof(FoundSpan));
+    out += bytes_of(set.attributes);
+    for (const FoundSpan& span : set.spans) {
+      out += bytes_of(span.attributes) + static_cast<int64_t>(span.name.size());
+    }
+  }
+  return out;
+}
 
 bool Search::contain(const Error& error, const SpanRef& span) {
   return parts_.contain(error, span.part, parts_.part(span.part).group_of(span.row));
@@ -221,18 +280,26 @@ Result<void> Search::describe(const Ranked& trace) {
                  .sets = {},
                  .services = {}};
   GatheredRows rows(bits_);
+  ControlledLoop loop(control_);
   CHECK_OK(rows.gather(places));
   if (rows.size() == 0) return {};
   CHECK_OK(count_services(rows.spans(), out));
   const auto sets = pipeline_.evaluate(rows);
   if (!sets && !contain(sets.error(), rows.spans().front())) return std::unexpected(sets.error());
   for (const MatchedSpans& set : sets ? *sets : std::span<const MatchedSpans>()) {
+    if (out.sets.size() == kSetsShownMax) {
+      const auto left_out = static_cast<int64_t>(sets->size() - out.sets.size());
+      out.sets.back().attributes.push_back({kSetsLeftOut, traceql::datum(left_out)});
+      break;
+    }
+    CHECK_OK(loop.step(question_.spans_per_set));
     out.sets.push_back(TRY(describe_set(set, rows)));
   }
   if (out.sets.empty()) return {};  // damage that was met meanwhile
   PartSet::Root root = TRY(parts_.root(rows.spans()));
   out.root_name = std::move(root.name);
   out.root_service = std::move(root.service);
+  CHECK_OK(result_.memory.grow(bytes_of(out)));
   result_.traces.push_back(std::move(out));
   return {};
 }
@@ -246,7 +313,9 @@ Result<void> Search::count_services(std::span<const SpanRef> spans, FoundTrace& 
     if (status == kStatusError) ++service.errors;
     return {};
   };
+  ControlledLoop loop(control_);
   for (const SpanRef& span : spans) {
+    CHECK_OK(loop.step());
     const auto counted = count(span);
     if (!counted && !contain(counted.error(), span)) return counted;
   }

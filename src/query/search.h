@@ -19,9 +19,14 @@
 // it. (Of a trace id that several tenants have, such a row group of one tenant may be passed over
 // when only the other tenant's spans reach into the window.)
 //
-// Memory: the answer, the columns of the row groups used last, and bitmaps of matches. A failing
-// evaluation is Code::invalid_argument; Code::cancelled and Code::deadline_exceeded are those of
-// the control, which is asked once a row group.
+// DAMAGE costs the row group that it is in, or the one trace whose spans lie elsewhere: the others
+// are answered, and `damaged` counts what was left out.
+//
+// Memory: the answer, the columns of the row groups used last, the spans of one trace, and bitmaps
+// of matches: all charged to the control's memory, that of the answer as long as it lives. Of a
+// trace with very many spansets the first kSetsShownMax are told. A failing evaluation is
+// Code::invalid_argument; other errors are those of the control, which is asked once a row group,
+// and of its budget.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +36,7 @@
 #include <vector>
 
 #include "query/filter.h"
+#include "query/query_budget.h"
 #include "query/query_control.h"
 #include "store/snapshot.h"
 #include "traceql/ast.h"
@@ -68,6 +74,10 @@ struct ServiceCounts {
   uint32_t errors = 0;
 };
 
+// Of one trace. What is left out is counted by an attribute of the last one that is told.
+constexpr size_t kSetsShownMax = 1000;
+constexpr const char* kSetsLeftOut = "spanSetsLeftOut";
+
 struct FoundTrace {
   TraceId id;
   uint64_t start_ns = 0;
@@ -86,6 +96,7 @@ struct SearchResult {
   uint32_t parts = 0;
   uint32_t groups = 0;   // row groups in question; most may not have been visited
   uint32_t damaged = 0;  // that could not be read: the answer may lack traces
+  MemoryCharge memory;   // of the traces
 };
 
 // The question of a query, which must outlive it. A metrics query is asked by its spans.

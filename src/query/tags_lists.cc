@@ -41,7 +41,8 @@ void TagList::add_number(TagType type, uint64_t bits) {
   add_text(type, fmt::format("{}", static_cast<int64_t>(bits)));
 }
 
-std::vector<TagValue> TagList::take() {
+Result<std::vector<TagValue>> TagList::take() {
+  if (room_.refusal) return std::unexpected(*room_.refusal);
   std::vector<TagValue> out;
   for (size_t i = 0; i < kTagTypes; ++i) {
     const auto type = static_cast<TagType>(i);

@@ -15,7 +15,7 @@ constexpr size_t kTagTypes = 5;
 
 class TagList {
  public:
-  explicit TagList(const TagQuestion& question) : room_(question) {}
+  TagList(const TagQuestion& question, const QueryControl& control) : room_(question, control) {}
 
   bool full() const { return room_.bytes_full || room_.count == 0; }
   void add_text(TagType type, std::string_view text) {
@@ -23,8 +23,8 @@ class TagList {
   }
   // `bits` of a boolean, integer or real.
   void add_number(TagType type, uint64_t bits);
-  // In the order of an answer.
-  std::vector<TagValue> take();
+  // In the order of an answer; fails if there was no memory for all of it.
+  Result<std::vector<TagValue>> take();
 
  private:
   TagRoom room_;

@@ -28,7 +28,8 @@ Field shape_field(Scope scope) {
 
 class Names final : public TagVisitor {
  public:
-  Names(ScopeSet wanted, const TagQuestion& question) : wanted_(wanted), room_(question) {
+  Names(ScopeSet wanted, const TagQuestion& question, const QueryControl& control)
+      : wanted_(wanted), room_(question, control) {
     for (List& list : lists_) list.count_left = room_.count;
   }
 
@@ -55,6 +56,10 @@ class Names final : public TagVisitor {
     return {};
   }
 
+  // Whether there was memory for all of it.
+  Result<void> check_memory() const {
+    return room_.refusal ? Result<void>(std::unexpected(*room_.refusal)) : Result<void>();
+  }
   std::vector<std::string> take(size_t scope) {
     std::vector<std::string> out = lists_[scope].texts.take();
     std::ranges::sort(out);
@@ -148,9 +153,10 @@ class Names final : public TagVisitor {
 
 Result<TagNames> tag_names(Snapshots snapshots, ScopeSet scopes, const TagQuestion& question,
                            const QueryControl& control) {
-  Names names(scopes, question);
-  PartSet parts(snapshots);
+  Names names(scopes, question, control);
+  PartSet parts(snapshots, control);
   CHECK_OK(scan_tags(parts, question, control, names));
+  CHECK_OK(names.check_memory());
   TagNames out{.names = {}, .inspected = parts.inspected(), .damaged = parts.damaged()};
   for (size_t i = 0; i < kScopes; ++i) out.names[i] = names.take(i);
   return out;

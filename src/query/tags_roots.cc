@@ -11,12 +11,16 @@ Result<Column> read(PartColumns& columns, Field field, uint32_t group) {
   return columns.part().read(field, group, columns.inspected());
 }
 
-// The rows of a group without a parent.
-Result<Picked> rows_without_parent(PartColumns& columns, uint32_t group) {
+// The rows of a group without a parent, be it by a link.
+Result<Picked> rows_without_parent(PartSet& parts, PartColumns& columns, uint32_t group) {
+  const uint32_t part = parts.number_of(columns);
+  const bool has_links = columns.groups()[group].links.count > 0;
   const Column parents = TRY(read(columns, Field::parent_id, group));
   Picked out = Picked::none(columns.groups()[group].rows);
   for (ColumnCursor at(parents); !at.done(); at.next()) {
-    if (at.value() == 0) out.add(at.owner());
+    if (at.value() != 0) continue;
+    if (has_links && TRY(parts.is_child_by_link({.part = part, .row = at.owner()}))) continue;
+    out.add(at.owner());
   }
   return out;
 }
@@ -43,7 +47,7 @@ Result<void> RootTexts::visit(const TagOwners& owners) {
     return {};
   }
   return add_roots(owners.columns, owners.group,
-                   TRY(rows_without_parent(owners.columns, owners.group)));
+                   TRY(rows_without_parent(parts_, owners.columns, owners.group)));
 }
 
 Result<void> RootTexts::leave(PartColumns& columns) {
@@ -61,7 +65,7 @@ Result<void> RootTexts::leave(PartColumns& columns) {
 }
 
 Result<void> RootTexts::add_roots_of_traces(PartColumns& columns, uint32_t group) {
-  const Picked rows = TRY(rows_without_parent(columns, group));
+  const Picked rows = TRY(rows_without_parent(parts_, columns, group));
   if (!rows.any()) return {};
   Picked roots = Picked::none(rows.range());
   const Column traces = TRY(read(columns, Field::trace, group));

@@ -1,8 +1,8 @@
 // Names of root spans, or of their services, of the traces that picked spans are in.
 //
-// Every span without a parent names its trace here; a trace that has several of them gives the
-// names of all. Where a filter picks, a trace without such a span in the part at hand is looked up
-// in the others, one by one; without a filter those parts have their turn anyway.
+// Every span without a parent (nor one by a link) names its trace here; a trace that has several of
+// them gives the names of all. Where a filter picks, a trace without such a span in the part at
+// hand is looked up in the others, one by one; without a filter those parts have their turn anyway.
 //
 // Private to tags_values.cc.
 #pragma once

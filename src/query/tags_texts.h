@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,12 +19,15 @@ namespace vivace {
 
 // What is left of the limits of an answer.
 struct TagRoom {
-  explicit TagRoom(const TagQuestion& question)
+  TagRoom(const TagQuestion& question, const QueryControl& control)
       : count(question.count_max == 0 ? UINT64_MAX : question.count_max),
-        bytes(question.bytes_max == 0 ? UINT64_MAX : question.bytes_max) {}
+        bytes(question.bytes_max == 0 ? UINT64_MAX : question.bytes_max),
+        memory(control) {}
   uint64_t count;  // of this list
   uint64_t bytes;  // of all lists
   bool bytes_full = false;
+  MemoryCharge memory;           // of all lists
+  std::optional<Error> refusal;  // for want of memory; then it is full as well
 };
 
 struct TextHasher {
@@ -34,11 +38,20 @@ struct TextHasher {
 
 class DistinctTexts {
  public:
+  static constexpr size_t kBytesPerText = 160;
+
   // Once a text does not fit into the bytes, none does: an answer does not end with what happens
   // to be short.
   void add(std::string_view text, uint64_t& count_left, TagRoom& room) {
     if (count_left == 0 || room.bytes_full || texts_.contains(text)) return;
     if (text.size() > room.bytes) {
+      room.bytes_full = true;
+      return;
+    }
+    // In the table, in the list, in the body.
+    auto charged = room.memory.grow(static_cast<int64_t>(kBytesPerText + 3 * text.size()));
+    if (!charged) {
+      room.refusal = std::move(charged.error());
       room.bytes_full = true;
       return;
     }

@@ -126,13 +126,13 @@ std::string_view text_of(TagType type) {
 
 Result<TagValues> tag_values(Snapshots snapshots, const traceql::Attribute& attribute,
                              const TagQuestion& question, const QueryControl& control) {
-  TagList list(question);
-  PartSet parts(snapshots);
+  TagList list(question, control);
+  PartSet parts(snapshots, control);
   if (const auto visitor = visitor_of({parts, attribute, question, control}, list)) {
     CHECK_OK(scan_tags(parts, question, control, *visitor));
   }
   return TagValues{
-      .values = list.take(), .inspected = parts.inspected(), .damaged = parts.damaged()};
+      .values = TRY(list.take()), .inspected = parts.inspected(), .damaged = parts.damaged()};
 }
 
 }  // namespace vivace

@@ -26,8 +26,11 @@ Result<TraceFacts> TraceFactsOf::whole(const TraceEntry& entry, TracePlaces::Pla
   TraceFacts out{
       .start_ns = entry.start_ns, .end_ns = entry.end_ns, .root_name = {}, .root_service = {}};
   if (!roots_ || !entry.root) return out;
-  auto root = parts_.name_of({.part = place.part, .row = *entry.root});
-  if (!root) return gathered(entry, place);  // there may be another
+  const SpanRef span{.part = place.part, .row = *entry.root};
+  const auto is_child = parts_.is_child_by_link(span);
+  if (!is_child || *is_child) return gathered(entry, place);  // there may be another
+  auto root = parts_.name_of(span);
+  if (!root) return gathered(entry, place);
   out.root_name = std::move(root->name);
   out.root_service = std::move(root->service);
   return out;
@@ -220,7 +223,8 @@ Result<void> TraceFactsOf::number_head(GroupColumns& group, uint32_t part) {
 Result<void> TraceFactsOf::number_gathered(const TraceId& id, TracePlaces::Place place,
                                            GroupColumns& group) {
   const Range rows = group.owners(Scope::span);
-  CHECK_OK(gather(id, place));
+  // A large trace is in one row group after the other.
+  if (spans_.empty() || id != gathered_) CHECK_OK(gather(id, place));
   for (size_t i = 0; i < spans_.size(); ++i) {
     const uint32_t at = spans_[i].row - rows.first;
     if (spans_[i].part == place.part && at < rows.count) numbers_[at] = of_trace_[i];
@@ -229,6 +233,7 @@ Result<void> TraceFactsOf::number_gathered(const TraceId& id, TracePlaces::Place
 }
 
 Result<void> TraceFactsOf::gather(const TraceId& id, TracePlaces::Place place) {
+  CHECK_OK(parts_.control().check());
   spans_.clear();
   place_of_.clear();
   const TracePlaces places = TRY(parts_.find(id, place));

@@ -7,6 +7,8 @@
 namespace vivace {
 namespace {
 
+constexpr uint32_t kSpansOfLarge = 1024;
+constexpr size_t kPassedMax = 64;     // filters whose spans are remembered
 constexpr size_t kGroupsKept = 1024;  // 2 to 8 KiB each and filter
 
 }  // namespace
@@ -25,7 +27,10 @@ Result<const Bits*> FilterBits::OfGroup::of(uint32_t filter) {
   if (!known.is_known) {
     const auto columns = all_.parts_.group(part_, group_);
     Bits rows = TRY(all_.filters_[filter].rows(*columns, &all_.facts_));
-    if (!rows.none()) known.bits = std::make_unique<Bits>(std::move(rows));
+    if (!rows.none()) {
+      CHECK_OK(all_.memory_.grow(rows_ / 8));
+      known.bits = std::make_unique<Bits>(std::move(rows));
+    }
     known.is_known = true;
   }
   return known.bits.get();
@@ -34,7 +39,10 @@ Result<const Bits*> FilterBits::OfGroup::of(uint32_t filter) {
 std::shared_ptr<FilterBits::OfGroup> FilterBits::of(uint32_t part, uint32_t group) {
   const auto known = kept_.find({part, group});
   if (known != kept_.end()) return known->second;
-  if (kept_.size() * std::max<size_t>(filters_.size(), 1) >= kGroupsKept) kept_.clear();
+  if (kept_.size() * std::max<size_t>(filters_.size(), 1) >= kGroupsKept) {
+    kept_.clear();
+    memory_.release();
+  }
   auto out = std::make_shared<OfGroup>(*this, part, group);
   inspected_spans_ += out->rows();
   parts_seen_.resize(parts_.size());
@@ -123,16 +131,28 @@ Result<void> RunRows::link_by_ids() {
 Result<void> GatheredRows::gather(const TracePlaces& places) {
   is_linked_ = false;
   spans_ = TRY(bits_.parts().spans(places));
+  passed_.clear();
+  if (size() >= kSpansOfLarge) passed_.resize(std::min(bits_.filters().size(), kPassedMax));
   return {};
 }
 
+// A large trace may have as many spansets as spans, each of which asks.
 Result<void> GatheredRows::pass(uint32_t filter, SpanBits& out) {
+  if (filter >= passed_.size()) return look_up(filter, out);
+  if (passed_[filter].size() == 0) CHECK_OK(look_up(filter, passed_[filter]));
+  out = passed_[filter];
+  return {};
+}
+
+Result<void> GatheredRows::look_up(uint32_t filter, SpanBits& out) {
   out = SpanBits(size());
+  ControlledLoop loop(control());
   PartSet& parts = bits_.parts();
   std::shared_ptr<FilterBits::OfGroup> group;  // of the span before, most often of this one too
   const Bits* bits = nullptr;
   Range rows;
   for (uint32_t i = 0; i < size(); ++i) {
+    CHECK_OK(loop.step());
     const SpanRef& span = spans_[i];
     if (group == nullptr || group->part() != span.part || span.row - rows.first >= rows.count) {
       const uint32_t number = parts.part(span.part).group_of(span.row);

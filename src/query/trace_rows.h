@@ -17,6 +17,7 @@
 #include "query/bits.h"
 #include "query/filter.h"
 #include "query/part_set.h"
+#include "query/query_budget.h"
 #include "query/trace_tree.h"
 
 namespace vivace {
@@ -26,7 +27,7 @@ class FilterBits {
  public:
   // All three must outlive it.
   FilterBits(PartSet& parts, std::span<Filter> filters, TraceFactsOf& facts)
-      : parts_(parts), filters_(filters), facts_(facts) {}
+      : parts_(parts), filters_(filters), facts_(facts), memory_(parts.control()) {}
 
   PartSet& parts() const { return parts_; }
   TraceFactsOf& facts() const { return facts_; }
@@ -63,6 +64,7 @@ class FilterBits {
   PartSet& parts_;
   std::span<Filter> filters_;
   TraceFactsOf& facts_;
+  MemoryCharge memory_;  // of the bits
   boost::unordered_flat_map<std::pair<uint32_t, uint32_t>, std::shared_ptr<OfGroup>> kept_;
   uint64_t inspected_spans_ = 0;
   std::vector<bool> parts_seen_;
@@ -87,7 +89,13 @@ class TraceRows {
 
   // What single rows are asked through; kept until the next call.
   Result<GroupColumns*> columns(uint32_t span);
+  // Part and row group of that: where the damage is that an evaluation met.
+  std::optional<std::pair<uint32_t, uint32_t>> asked_last() const {
+    if (columns_ == nullptr) return std::nullopt;
+    return std::pair(columns_part_, columns_->group());
+  }
   TraceFactsOf& facts() const { return bits_.facts(); }
+  const QueryControl& control() const { return bits_.parts().control(); }
 
  protected:
   FilterBits& bits_;
@@ -135,7 +143,10 @@ class GatheredRows final : public TraceRows {
   Place place(uint32_t span) const override { return {spans_[span].part, spans_[span].row}; }
 
  private:
+  Result<void> look_up(uint32_t filter, SpanBits& out);
+
   std::vector<SpanRef> spans_;
+  std::vector<SpanBits> passed_;  // of a large trace, by filter; empty: not asked for
   TraceTree tree_;
   bool is_linked_ = false;
   std::vector<TraceTree::Node> nodes_;

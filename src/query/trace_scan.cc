@@ -7,7 +7,8 @@
 namespace vivace {
 namespace {
 
-constexpr size_t kNeededMax = 64;  // that are looked at before traces are
+constexpr int64_t kBytesPerTrace = 13;  // of a head
+constexpr size_t kNeededMax = 64;       // that are looked at before traces are
 
 // Calls take(i, word) for the words of a dense field, i from the first owner of the row group.
 template <class Take>
@@ -86,6 +87,7 @@ Result<void> TraceScan::visit_gathered(const TraceEntry& trace, TracePlaces::Pla
 
 Result<void> TraceScan::learn(uint32_t part, Head& head) {
   const Part& of = parts_.part(part).part();
+  CHECK_OK(memory_.grow(int64_t{of.traces()} * kBytesPerTrace));
   head.possible.assign(of.traces(), 0);
   head.passed.assign(of.traces(), 0);
   head.visited = Bits(of.traces());
@@ -93,6 +95,7 @@ Result<void> TraceScan::learn(uint32_t part, Head& head) {
   const size_t needed = std::min(pipeline_.needed().size(), kNeededMax);
   std::vector<uint32_t> room;
   for (uint32_t g = 0; g < of.groups(); ++g) {
+    CHECK_OK(parts_.control().check());
     const auto bits = bits_.of(part, g);
     const auto columns = parts_.group(part, g);
     const auto ordinals = words_of(*TRY(columns->field(Field::trace)), room);

@@ -38,7 +38,11 @@ class TraceScan {
  public:
   // All three must outlive it.
   TraceScan(PartSet& parts, const Pipeline& pipeline, FilterBits& bits)
-      : parts_(parts), pipeline_(pipeline), bits_(bits), heads_(parts.size()) {}
+      : parts_(parts),
+        pipeline_(pipeline),
+        bits_(bits),
+        heads_(parts.size()),
+        memory_(parts.control()) {}
 
   Result<void> visit(uint32_t part, uint32_t group, TraceVisitor& visitor);
 
@@ -63,6 +67,7 @@ class TraceScan {
   const Pipeline& pipeline_;
   FilterBits& bits_;
   std::vector<Head> heads_;
+  MemoryCharge memory_;  // of them
 };
 
 }  // namespace vivace

@@ -36,6 +36,7 @@ query_frontend
   api_timeout                                duration   0
   url_deny_list                              strings
   max_query_expression_size_bytes            bytes      131072
+  max_query_memory_bytes                     bytes      0         # ours: of all; 0: by the machine
   query_end_cutoff                           duration   0
   response_consumers                         int        10
   rf1_after                                  string

@@ -2,6 +2,7 @@
 #include "query/testing/naive_pipeline.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -42,8 +43,13 @@ bool related(Relation relation, const Place& a, const Place& b) {
   }
 }
 
-// Of one type and text: NaN is a group, and so is -0.0.
+// Of one type and text; -0.0 is 0.0. NaN is a group.
 bool is_same(const Datum& a, const Datum& b) {
+  const auto* left = a.get_if<double>();
+  const auto* right = b.get_if<double>();
+  if (left != nullptr && right != nullptr) {
+    return *left == *right || (std::isnan(*left) && std::isnan(*right));
+  }
   return a.type() == b.type() && traceql::datum_text(a) == traceql::datum_text(b);
 }
 

@@ -124,7 +124,15 @@ RandomTraces::Spans RandomTraces::trace(uint64_t number_of_it, size_t spans) {
   std::set<std::pair<SpanId, int32_t>> known;  // another span under the same identity is a repeat
   std::erase_if(out,
                 [&](const SentSpan& one) { return !known.emplace(one.span_id, one.kind).second; });
-  for (SentSpan& one : out) one.trace_id = make_trace_id(seed_, number_of_it);
+  for (SentSpan& one : out) {
+    one.trace_id = make_trace_id(seed_, number_of_it);
+    if (!one.parent_id.is_zero() || !chance(15)) continue;  // a child by a link
+    SentLink link;
+    link.trace_id = chance(80) ? one.trace_id : make_trace_id(seed_, number_of_it + 1);
+    link.span_id = make_span_id(1 + number(4));
+    link.attributes.push_back({"opentracing.ref_type", text(chance(80) ? "child_of" : "other")});
+    one.links.push_back(std::move(link));
+  }
   return out;
 }
 
