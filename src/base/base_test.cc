@@ -92,10 +92,41 @@ TEST(Metrics, SameNameAndLabelsAreTheSameCounter) {
   Metrics metrics;
   metrics.counter("spans_total", "Spans.", {{"tenant", "a"}}).Increment(2);
   metrics.counter("spans_total", "Spans.", {{"tenant", "a"}}).Increment();
-  metrics.on_scrape([&] { metrics.gauge("queue_length", "Waiting.").Set(4); });
+  const auto hook = metrics.on_scrape([&] { metrics.gauge("queue_length", "Waiting.").Set(4); });
   const std::string text = metrics.render();
   EXPECT_THAT(text, testing::HasSubstr("spans_total{tenant=\"a\"} 3"));
   EXPECT_THAT(metrics.render(), testing::HasSubstr("queue_length 4"));
+}
+
+TEST(Metrics, AHookRunsNoLongerThanItLives) {
+  Metrics metrics;
+  int runs = 0;
+  {
+    auto hook = metrics.on_scrape([&] { ++runs; });
+    metrics.render();
+    const auto moved = std::move(hook);
+    metrics.render();
+  }
+  metrics.render();
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Metrics, OfAScopeGoWithIt) {
+  Metrics metrics;
+  metrics.counter("spans_total", "Spans.", {{"tenant", "a"}}).Increment();
+  {
+    MetricsScope scope(metrics);
+    scope.counter("spans_total", "Spans.", {{"tenant", "b"}}).Increment(2);
+    scope.gauge("live", "Live.", {{"tenant", "b"}}).Set(3);
+    scope.histogram("seconds", "Time.", {1}, {{"tenant", "b"}}).Observe(0.5);
+    const MetricsScope moved = std::move(scope);
+    EXPECT_THAT(metrics.render(), testing::HasSubstr("spans_total{tenant=\"b\"} 2"));
+  }
+  const std::string text = metrics.render();
+  EXPECT_THAT(text, testing::HasSubstr("spans_total{tenant=\"a\"} 1"));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("tenant=\"b\"")));
+  MetricsScope again(metrics);
+  EXPECT_EQ(again.counter("spans_total", "Spans.", {{"tenant", "b"}}).Value(), 0);
 }
 
 TEST(Bytes, HexRoundTrip) {

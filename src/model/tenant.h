@@ -9,6 +9,9 @@ namespace vivace {
 // Whose everything is while multitenancy is off.
 constexpr std::string_view kSingleTenant = "single-tenant";
 
+// In metrics: of whom there are too many to tell apart. Nobody can be called that.
+constexpr std::string_view kOtherTenants = "<others>";
+
 constexpr size_t kTenantCharactersMax = 150;
 
 // Letters, digits and ! - _ . * ' ( ), 1 to 150 of them, not "." or "..".

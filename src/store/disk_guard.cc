@@ -67,7 +67,7 @@ DiskGuard::DiskGuard(CountedStorage& storage, const DiskOptions& options, Folder
     return &metrics.counter("vivace_disk_written_bytes_total", "Bytes written to files.",
                             {{"kind", name}});
   };
-  metrics.on_scrape(
+  on_scrape_ = metrics.on_scrape(
       [this, wal = written("wal"), block = written("block"), other = written("other")] {
         const auto set = [this](Counter* counter, Kind of) {
           counter->Increment(as_double(storage_.written_bytes(of)) - counter->Value());

@@ -144,6 +144,7 @@ class DiskGuard {
   Gauges gauges_;
   Counter& refused_;
   Counter& tempo_removed_;
+  Metrics::ScrapeHook on_scrape_;  // last: it reads what stands above
 };
 
 }  // namespace vivace

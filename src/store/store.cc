@@ -29,7 +29,7 @@ Store::Store(Storage& storage, const StoreOptions& options, const Clock& clock, 
   active_ = std::make_shared<Generation>();
   active_->room = head_budget_.reserve_always(0);
   metrics_.head_bytes_max.Set(static_cast<double>(options.head_bytes_max));
-  metrics.on_scrape([this] { update_gauges(); });
+  on_scrape_ = metrics.on_scrape([this] { update_gauges(); });
 }
 
 Store::~Store() { stop(); }

@@ -209,7 +209,8 @@ class Store {
   std::thread head_thread_;
   std::thread cut_thread_;
   bool stopped_ = false;
-  StoreMetrics metrics_;  // last: its gauges read what stands above
+  StoreMetrics metrics_;
+  Metrics::ScrapeHook on_scrape_;  // last: it reads what stands above
 };
 
 }  // namespace vivace

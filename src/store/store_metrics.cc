@@ -2,6 +2,8 @@
 // with the meaning that its dashboards and alerts expect.
 #include "store/store_metrics.h"
 
+#include "model/tenant.h"
+
 namespace vivace {
 
 StoreMetrics::StoreMetrics(Metrics& registry)
@@ -49,13 +51,13 @@ size_t StoreMetrics::size_class(uint64_t bytes) {
 }
 
 std::array<Gauge*, StoreMetrics::kBlockSizes> StoreMetrics::blocks_by_size(
-    const std::string& tenant) {
+    MetricsScope& scope, const std::string& tenant) {
   constexpr std::array<const char*, kBlockSizes> kSizes = {"under_1MiB", "under_8MiB",
                                                            "under_64MiB", "under_512MiB", "larger"};
   std::array<Gauge*, kBlockSizes> out{};
   for (size_t i = 0; i < kBlockSizes; ++i) {
-    out[i] = &registry_.gauge("vivace_blocks_by_size", "Blocks of this size.",
-                              {{"tenant", tenant}, {"size", kSizes[i]}});
+    out[i] = &scope.gauge("vivace_blocks_by_size", "Blocks of this size.",
+                          {{"tenant", tenant}, {"size", kSizes[i]}});
   }
   return out;
 }
@@ -64,10 +66,11 @@ StoreMetrics::Tenant& StoreMetrics::tenant(const std::string& name) {
   const auto found = tenants_.find(name);
   if (found != tenants_.end()) return found->second;
   const Labels of{{"tenant", name}};
+  MetricsScope scope(registry_);
   const auto gauge = [&](const char* metric, const char* help, const Labels& labels) -> Gauge& {
-    return registry_.gauge(metric, help, labels);
+    return scope.gauge(metric, help, labels);
   };
-  const Tenant made{
+  Tenant made{
       .live_traces = gauge("tempo_ingester_live_traces", "Traces in heads.", of),
       .live_bytes = gauge("tempo_ingester_live_trace_bytes", "Memory of heads.", of),
       .blocks = gauge("tempodb_blocklist_length", "Blocks.", of),
@@ -77,21 +80,26 @@ StoreMetrics::Tenant& StoreMetrics::tenant(const std::string& name) {
       .damaged_blocks = gauge("vivace_damaged_blocks", "Blocks that cannot be opened.", of),
       .split_traces = gauge("vivace_split_traces", "Traces that lie in several blocks.", of),
       .bytes_per_span = gauge("vivace_block_bytes_per_span", "Bytes of blocks, a span.", of),
-      .blocks_by_size = blocks_by_size(name),
+      .blocks_by_size = blocks_by_size(scope, name),
       .traces_created =
-          registry_.counter("tempo_ingester_traces_created_total", "Traces begun in a head.", of),
-      .bytes_received = registry_.counter("tempo_ingester_bytes_received_total",
-                                          "Bytes of OTLP appended to heads.",
-                                          {{"tenant", name}, {"data_type", "trace"}})};
-  return tenants_.emplace(name, made).first->second;
+          scope.counter("tempo_ingester_traces_created_total", "Traces begun in a head.", of),
+      .bytes_received =
+          scope.counter("tempo_ingester_bytes_received_total", "Bytes of OTLP appended to heads.",
+                        {{"tenant", name}, {"data_type", "trace"}}),
+      .scope = std::move(scope)};
+  return tenants_.emplace(name, std::move(made)).first->second;
 }
 
 void StoreMetrics::show(const std::map<std::string, Stored>& stored) {
   const std::lock_guard lock(mutex_);
+  std::erase_if(tenants_, [&](const auto& entry) {
+    return entry.second.is_gone && !stored.contains(entry.first) && entry.first != kSingleTenant;
+  });
   for (const auto& [name, values] : stored) tenant(name);
   for (auto& [name, tenant] : tenants_) {
     const auto found = stored.find(name);
-    const Stored values = found == stored.end() ? Stored() : found->second;
+    tenant.is_gone = found == stored.end();
+    const Stored values = tenant.is_gone ? Stored() : found->second;
     tenant.live_traces.Set(values.live_traces);
     tenant.live_bytes.Set(values.live_bytes);
     tenant.blocks.Set(values.blocks);

@@ -31,7 +31,8 @@ class StoreMetrics {
     double split_traces = 0;
     std::array<double, kBlockSizes> blocks_by_size = {};
   };
-  // Sets the gauges of every tenant that was ever seen; of those not named here, to 0.
+  // Sets the gauges of these tenants; of others to 0. When somebody looks again, the metrics of
+  // those are gone, but for the one tenant that there is without multitenancy.
   void show(const std::map<std::string, Stored>& stored);
 
   void count_append(const std::string& tenant, uint32_t new_traces, size_t body_bytes);
@@ -69,9 +70,12 @@ class StoreMetrics {
     std::array<Gauge*, kBlockSizes> blocks_by_size;
     Counter& traces_created;
     Counter& bytes_received;
+    MetricsScope scope;    // of all of these
+    bool is_gone = false;  // nothing of it was stored when somebody looked last
   };
   Tenant& tenant(const std::string& name);  // takes the mutex as held
-  std::array<Gauge*, kBlockSizes> blocks_by_size(const std::string& tenant);
+  static std::array<Gauge*, kBlockSizes> blocks_by_size(MetricsScope& scope,
+                                                        const std::string& tenant);
 
   Metrics& registry_;
   std::mutex mutex_;  // guards tenants_

@@ -49,7 +49,7 @@ Wal::Wal(Storage& storage, const WalOptions& options, Metrics& metrics)
   auto& segments = metrics.gauge("vivace_wal_segments", "Segments that hold records.");
   metrics.gauge("vivace_wal_bytes_max", "Limit of vivace_wal_bytes.")
       .Set(static_cast<double>(options.bytes_max));
-  metrics.on_scrape([this, &bytes, &segments] {
+  on_scrape_ = metrics.on_scrape([this, &bytes, &segments] {
     const std::lock_guard lock(mutex_);
     bytes.Set(static_cast<double>(budget_.used()));
     segments.Set(static_cast<double>(live_.size()));

@@ -177,6 +177,7 @@ class Wal {
   Counter& errors_;
   Counter& damaged_bytes_;
   Counter& freed_segments_;
+  Metrics::ScrapeHook on_scrape_;  // last: it reads what stands above
 };
 
 }  // namespace vivace
