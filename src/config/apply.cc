@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "config/fields.h"
 #include "config/values.h"
 
 namespace vivace::config {
@@ -28,9 +29,9 @@ bool is_header_character(char c) {
 
 bool is_control_character(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; }
 
-class Filler {
+class Filler : private FieldReader {
  public:
-  Filler(const Settings& settings, Problems& problems) : settings_(settings), problems_(problems) {}
+  Filler(const Settings& settings, Problems& problems) : FieldReader(settings, problems) {}
 
   Config run() {
     general();
@@ -298,29 +299,11 @@ class Filler {
     return name == "error" ? log::Level::error : log::Level::info;
   }
 
-  int64_t not_negative(std::string_view path) {
-    const int64_t value = settings_.integer(path);
-    if (value < 0) wrong(path, "must not be negative");
-    return value;
-  }
-
-  int64_t positive(std::string_view path) {
-    const int64_t value = settings_.integer(path);
-    if (value <= 0) wrong(path, "must be greater than 0");
-    return value;
-  }
-
   // Go servers take a negative timeout for none.
   int64_t timeout(std::string_view path) const {
     return std::max<int64_t>(0, settings_.integer(path));
   }
 
-  void wrong(std::string_view path, std::string_view what) {
-    problems_.push_back(problem_of(settings_, path, what));
-  }
-
-  const Settings& settings_;
-  Problems& problems_;
   Config config_;
 };
 

@@ -8,6 +8,7 @@
 #include <re2/re2.h>
 
 #include "config/apply.h"
+#include "config/fields.h"
 #include "config/nearest.h"
 
 namespace vivace::config {
@@ -16,9 +17,9 @@ namespace {
 constexpr std::string_view kOverrides = "overrides.defaults.metrics_generator";
 constexpr std::string_view kSection = "metrics_generator";
 
-class Filler {
+class Filler : private FieldReader {
  public:
-  Filler(const Settings& settings, Problems& problems) : settings_(settings), problems_(problems) {}
+  Filler(const Settings& settings, Problems& problems) : FieldReader(settings, problems) {}
 
   Generator run() {
     processors();
@@ -239,24 +240,6 @@ class Filler {
     return settings_.has(path) || settings_.has(path + "[0]") ? path : processor(name, key);
   }
 
-  int64_t not_negative(const std::string& path) {
-    const int64_t value = settings_.integer(path);
-    if (value < 0) wrong(path, "must not be negative");
-    return value;
-  }
-
-  int64_t positive(const std::string& path) {
-    const int64_t value = settings_.integer(path);
-    if (value <= 0) wrong(path, "must be greater than 0");
-    return value;
-  }
-
-  void wrong(std::string_view path, std::string_view what) {
-    problems_.push_back(problem_of(settings_, path, what));
-  }
-
-  const Settings& settings_;
-  Problems& problems_;
   Generator to_;
 };
 

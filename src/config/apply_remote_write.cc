@@ -5,9 +5,11 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "base/hash.h"
 #include "config/apply.h"
+#include "config/fields.h"
 #include "config/read_file.h"
 
 namespace vivace::config {
@@ -15,10 +17,9 @@ namespace {
 
 constexpr size_t kSecretBytesMax = 64 << 10;
 
-class Receivers {
+class Receivers : private FieldReader {
  public:
-  Receivers(const Settings& settings, Problems& problems)
-      : settings_(settings), problems_(problems) {}
+  Receivers(const Settings& settings, Problems& problems) : FieldReader(settings, problems) {}
 
   std::vector<RemoteWrite> run() {
     std::set<std::string> names;
@@ -158,8 +159,10 @@ class Receivers {
   }
 
   void relabels(const std::string& path, RemoteWrite& to) {
-    for (size_t i = 0; settings_.has(fmt::format("{}write_relabel_configs[{}]", path, i)); ++i) {
-      const std::string one = fmt::format("{}write_relabel_configs[{}].", path, i);
+    for (size_t i = 0;; ++i) {
+      const std::string rule = fmt::format("{}write_relabel_configs[{}]", path, i);
+      if (!settings_.has(rule)) return;
+      const std::string one = rule + ".";
       std::string action = settings_.text(one + "action");
       to.relabels.push_back({.source_labels = settings_.texts(one + "source_labels"),
                              .separator = settings_.text(one + "separator"),
@@ -168,27 +171,25 @@ class Receivers {
                              .target_label = settings_.text(one + "target_label"),
                              .replacement = settings_.text(one + "replacement"),
                              .action = action.empty() ? "replace" : std::move(action)});
+      check(rule, to.relabels.back());
     }
   }
 
-  int64_t not_negative(const std::string& path) {
-    const int64_t value = settings_.integer(path);
-    if (value < 0) wrong(path, "must not be negative");
-    return value;
+  // A rule that can do nothing is a mistake, as Prometheus has it.
+  void check(const std::string& path, const Relabel& rule) {
+    const re2::RE2 regex(anchored(rule), re2::RE2::Quiet);
+    if (!regex.ok()) wrong(path + ".regex", fmt::format("\"{}\": {}", rule.regex, regex.error()));
+    if (rule.action == "hashmod" && rule.modulus == 0) {
+      wrong(path, "hashmod needs a modulus that is greater than 0");
+    }
+    constexpr auto kWithoutTarget =
+        std::to_array<std::string_view>({"keep", "drop", "labelmap", "labeldrop", "labelkeep"});
+    const bool has_target = std::ranges::find(kWithoutTarget, rule.action) == kWithoutTarget.end();
+    if (has_target && rule.target_label.empty()) {
+      wrong(path, fmt::format("{} needs a target_label", rule.action));
+    }
   }
 
-  int64_t positive(const std::string& path) {
-    const int64_t value = settings_.integer(path);
-    if (value <= 0) wrong(path, "must be greater than 0");
-    return value;
-  }
-
-  void wrong(std::string_view path, std::string_view what) {
-    problems_.push_back(problem_of(settings_, path, what));
-  }
-
-  const Settings& settings_;
-  Problems& problems_;
   std::vector<RemoteWrite> to_;
 };
 

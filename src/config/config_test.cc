@@ -346,6 +346,14 @@ TEST(Config, Inactive) {
               Contains("server.register_instrumentation"));
   EXPECT_THAT(with("query_frontend: {max_retries: 3}").inactive, Contains("query_frontend"));
   EXPECT_THAT(with("query_frontend: {search: {}}").inactive, Not(Contains("query_frontend")));
+  for (const char* set : {"true", "false"}) {  // generate_native_histograms decides
+    EXPECT_THAT(
+        with(fmt::format("metrics_generator: {{storage: {{remote_write: [{{url: 'http://a'}}, "
+                         "{{url: 'http://b', send_native_histograms: {}}}]}}}}",
+                         set))
+            .inactive,
+        Contains("metrics_generator.storage.remote_write.send_native_histograms"));
+  }
 }
 
 }  // namespace

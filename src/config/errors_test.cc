@@ -246,6 +246,20 @@ TEST(Errors, Unusable) {
        "{username: b}}]}}",
        "  line 2: metrics_generator.storage.remote_write[0]: at most one of basic_auth, "
        "authorization, bearer_token, oauth2, sigv4, azuread and google_iam"},
+      {"metrics_generator: {storage: {remote_write: [{url: 'http://b', write_relabel_configs: [\n"
+       "{action: labeldrop, regex: a},\n"
+       "{action: drop, source_labels: [b],\n"
+       "regex: 'c('}, {action: hashmod, target_label: d},\n"
+       "{regex: '*', target_label: e}, {source_labels: [f]}]}]}}",
+       "  line 5: metrics_generator.storage.remote_write[0].write_relabel_configs[1].regex: "
+       "\"c(\": missing ): ^(?:c()$\n"
+       "  line 5: metrics_generator.storage.remote_write[0].write_relabel_configs[2]: hashmod "
+       "needs "
+       "a modulus that is greater than 0\n"
+       "  line 6: metrics_generator.storage.remote_write[0].write_relabel_configs[3].regex: \"*\": "
+       "no argument for repetition operator: *\n"
+       "  line 6: metrics_generator.storage.remote_write[0].write_relabel_configs[4]: replace "
+       "needs a target_label"},
   };
   for (const auto& [text, message] : cases) EXPECT_EQ(invalid(text), message) << text;
 }

@@ -26,6 +26,9 @@ struct Relabel {
   bool operator==(const Relabel&) const = default;
 };
 
+// Its regular expression as it is matched: against the whole text.
+inline std::string anchored(const Relabel& rule) { return "^(?:" + rule.regex + ")$"; }
+
 struct ClientTls {
   std::string ca, ca_file;  // texts and paths of PEM
   std::string cert, cert_file;

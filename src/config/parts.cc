@@ -18,6 +18,7 @@ namespace {
 enum class State : uint8_t {
   works,
   waits,      // named when it is set
+  ignored,    // likewise, also when it is set to its default: what holds is decided elsewhere
   always_on,  // on without being set, and so always named
 };
 
@@ -141,6 +142,7 @@ constexpr auto kParts = std::to_array<Part>({
     {"metrics_generator.storage.wal", State::waits},
     {"metrics_generator.storage.remote_write.round_robin_dns", State::waits},
     {"metrics_generator.storage.remote_write.protobuf_message", State::waits},
+    {"metrics_generator.storage.remote_write.send_native_histograms", State::ignored},
     {"metrics_generator.storage.remote_write.oauth2", State::waits},
     {"metrics_generator.storage.remote_write.sigv4", State::waits},
     {"metrics_generator.storage.remote_write.azuread", State::waits},
@@ -240,8 +242,9 @@ std::vector<std::string> inactive(const Settings& settings) {
   std::set<std::string_view> asked;
   for (const auto& [path, setting] : settings.entries()) {
     const Part& part = part_of(without_suffix(path));
-    if (part.state != State::waits || !asks_for_something(path, setting)) continue;
-    asked.insert(part.beginning);
+    const bool is_named = part.state == State::ignored ||
+                          (part.state == State::waits && asks_for_something(path, setting));
+    if (is_named) asked.insert(part.beginning);
   }
   std::vector<std::string> names = further_listeners(settings);
   for (const Part& part : kParts) {

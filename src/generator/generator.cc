@@ -3,21 +3,30 @@
 #include "generator/generator.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/log.h"
 #include "base/workers.h"
+#include "model/tenant.h"
 
 namespace vivace::generator {
 namespace {
 
 constexpr size_t kBatchesMax = 16'384;  // their bytes are what is bounded
 constexpr int64_t kTickNs = 1'000'000'000;
+constexpr int64_t kTellNs = 60'000'000'000;
 
 int64_t memory_of(const Batch& batch) {
   return static_cast<int64_t>(
       sizeof(Batch) + batch.body.size() + batch.spans.size() * sizeof(BatchSpan) +
       batch.attributes.size() * sizeof(BatchAttribute) + batch.events.size() * sizeof(BatchEvent) +
       batch.links.size() * sizeof(BatchLink));
+}
+
+Counter& others_discarded(Metrics& metrics, const char* reason) {
+  return metrics.counter("tempo_metrics_generator_spans_discarded_total",
+                         "Spans that the metrics-generator did not count.",
+                         {{"tenant", std::string(kOtherTenants)}, {"reason", reason}});
 }
 
 RemoteWriteOptions remote_write_options(const GeneratorOptions& options) {
@@ -33,15 +42,23 @@ Generator::Generator(const GeneratorOptions& options, const Clock& clock, Metric
     : options_(options),
       clock_(clock),
       metrics_(metrics),
+      too_many_(others_discarded(metrics, "too_many_tenants")),
+      others_behind_(others_discarded(metrics, "behind")),
+      live_tenants_(metrics.gauge("vivace_generator_tenants",
+                                  "Tenants that the metrics-generator makes series of.")),
       remote_write_(options.config.remote_write, remote_write_options(options), clock, metrics),
       waiting_("generator", options.queue_bytes_max),
       queue_(kBatchesMax),
-      series_{.series_max = options.series_max_default} {
+      series_{.unbounded = {.series_max = options.series_max_default},
+              .bounded = {.series_max = options.series_max_bounded}} {
   auto& bytes =
       metrics.gauge("vivace_generator_queue_bytes", "Batches that wait for the metrics-generator.");
   metrics.gauge("vivace_generator_queue_bytes_max", "Limit of vivace_generator_queue_bytes.")
       .Set(static_cast<double>(options.queue_bytes_max));
-  metrics.on_scrape([this, &bytes] { bytes.Set(static_cast<double>(waiting_.used())); });
+  metrics.gauge("vivace_generator_tenants_max", "Limit of vivace_generator_tenants.")
+      .Set(static_cast<double>(options.tenants_max));
+  on_scrape_ =
+      metrics.on_scrape([this, &bytes] { bytes.Set(static_cast<double>(waiting_.used())); });
 }
 
 Generator::~Generator() { stop(); }
@@ -75,11 +92,26 @@ void Generator::offer(const std::string& tenant, std::unique_ptr<Batch> batch,
 }
 
 void Generator::skip(const Offer& offer) {
-  metrics_
-      .counter("tempo_metrics_generator_spans_discarded_total",
-               "Spans that the metrics-generator did not count.",
-               {{"tenant", offer.tenant}, {"reason", "behind"}})
-      .Increment(static_cast<double>(offer.batch->spans.size()));
+  const uint64_t spans = offer.batch->spans.size();
+  const std::lock_guard lock(skipped_.mutex);
+  const bool has_room =
+      skipped_.spans.size() < options_.tenants_max || skipped_.spans.contains(offer.tenant);
+  (has_room ? skipped_.spans[offer.tenant] : skipped_.of_others) += spans;
+}
+
+void Generator::show_skipped() {
+  std::map<std::string, uint64_t> skipped;
+  uint64_t of_others = 0;
+  {
+    const std::lock_guard lock(skipped_.mutex);
+    skipped.swap(skipped_.spans);
+    of_others = std::exchange(skipped_.of_others, 0);
+  }
+  for (const auto& [name, spans] : skipped) {
+    if (!config_of(name).has_processors()) continue;  // nobody would have counted them
+    if (Entry* const entry = entry_of(name, spans)) entry->tenant->skip(spans);
+  }
+  others_behind_.Increment(static_cast<double>(of_others));
 }
 
 void Generator::run() {
@@ -87,7 +119,7 @@ void Generator::run() {
   if (options_.overrides) overrides_ = options_.overrides();
   tick_ns_ = clock_.steady_ns() + kTickNs;
   while (true) {
-    const int64_t wait_ns = next_ns() - clock_.steady_ns();
+    const int64_t wait_ns = std::min(tick_ns_, due_ns_) - clock_.steady_ns();
     auto offer = queue_.pop_within(std::chrono::nanoseconds(std::max<int64_t>(0, wait_ns)));
     if (offer) {
       take(*offer);
@@ -96,31 +128,49 @@ void Generator::run() {
     }
     const int64_t now_ns = clock_.steady_ns();
     if (now_ns >= tick_ns_) tick();
-    for (auto& [name, entry] : tenants_) {
-      if (now_ns < entry.collect_ns) continue;
-      collect(name, entry);
-      entry.collect_ns = std::max(entry.collect_ns + entry.config->collection_interval_ns, now_ns);
-    }
+    collect_due(now_ns);
   }
+  show_skipped();
   for (auto& [name, entry] : tenants_) collect(name, entry);
-}
-
-int64_t Generator::next_ns() const {
-  int64_t next_ns = tick_ns_;
-  for (const auto& [name, entry] : tenants_) next_ns = std::min(next_ns, entry.collect_ns);
-  return next_ns;
 }
 
 void Generator::take(const Offer& offer) {
   take_overrides();
   if (!config_of(offer.tenant).has_processors() && !tenants_.contains(offer.tenant)) return;
-  entry_of(offer.tenant).tenant->take(*offer.batch, offer.repeats, offer.received_ns);
+  Entry* const entry = entry_of(offer.tenant, offer.batch->spans.size());
+  if (entry != nullptr) entry->tenant->take(*offer.batch, offer.repeats, offer.received_ns);
 }
 
 void Generator::tick() {
   for (auto& [name, entry] : tenants_) entry.tenant->tick(clock_.unix_ns() / 1'000'000);
   take_overrides();
+  show_skipped();
   tick_ns_ = clock_.steady_ns() + kTickNs;
+}
+
+// Whoever is due; those of whom nothing is left are forgotten.
+void Generator::collect_due(int64_t now_ns) {
+  if (now_ns < due_ns_) return;
+  due_ns_ = std::numeric_limits<int64_t>::max();
+  for (auto at = tenants_.begin(); at != tenants_.end();) {
+    auto& [name, entry] = *at;
+    if (now_ns >= entry.collect_ns) {
+      collect(name, entry);
+      entry.collect_ns = std::max(entry.collect_ns + entry.config->collection_interval_ns, now_ns);
+      if (is_forgettable(entry, now_ns)) {
+        remote_write_.forget(name);
+        at = tenants_.erase(at);
+        continue;
+      }
+    }
+    due_ns_ = std::min(due_ns_, entry.collect_ns);
+    ++at;
+  }
+  live_tenants_.Set(static_cast<double>(tenants_.size()));
+}
+
+bool Generator::is_forgettable(const Entry& entry, int64_t now_ns) const {
+  return now_ns - entry.heard_ns > entry.config->stale_duration_ns && entry.tenant->is_empty();
 }
 
 const config::Generator& Generator::config_of(const std::string& tenant) const {
@@ -129,9 +179,31 @@ const config::Generator& Generator::config_of(const std::string& tenant) const {
   return own == nullptr ? options_.config : own->generator;
 }
 
-Generator::Entry& Generator::entry_of(const std::string& name) {
+// A file of overrides is somebody's decision, headers of requests are not.
+bool Generator::has_room_for(const std::string& tenant) const {
+  if (overrides_ == nullptr) return tenants_.size() < options_.tenants_max;
+  return tenants_.size() < options_.tenants_max + overrides_->tenants.size() ||
+         overrides_->tenants.contains(tenant);
+}
+
+// Of a tenant that brings so many spans; null: there are too many.
+Generator::Entry* Generator::entry_of(const std::string& name, uint64_t spans) {
+  const int64_t now_ns = clock_.steady_ns();
+  const auto found = tenants_.find(name);
+  if (found != tenants_.end()) {
+    found->second.heard_ns = now_ns;
+    return &found->second;
+  }
+  if (!has_room_for(name)) {
+    too_many_.Increment(static_cast<double>(spans));
+    if (now_ns - told_ns_ >= kTellNs) {
+      log::warn("metrics-generator: too many tenants, spans of further ones are not counted",
+                {{"tenants", tenants_.size()}, {"tenant", name}});
+      told_ns_ = now_ns;
+    }
+    return nullptr;
+  }
   Entry& entry = tenants_[name];
-  if (entry.tenant != nullptr) return entry;
   const config::Generator& config = config_of(name);
   entry.tenant =
       std::make_unique<Tenant>(config,
@@ -140,15 +212,18 @@ Generator::Entry& Generator::entry_of(const std::string& name) {
                                              .series_max_default = options_.series_max_default,
                                              .edge_bytes_max = options_.edge_bytes_max},
                                series_, metrics_);
+  entry.heard_ns = now_ns;
+  entry.collect_ns = std::numeric_limits<int64_t>::max();
   configure(entry, config);
-  entry.collect_ns = clock_.steady_ns() + config.collection_interval_ns;
-  return entry;
+  live_tenants_.Set(static_cast<double>(tenants_.size()));
+  return &entry;
 }
 
 // What a tenant's settings mean outside of its processors.
 void Generator::configure(Entry& entry, const config::Generator& config) {
   entry.config = &config;
   entry.collect_ns = std::min(entry.collect_ns, clock_.steady_ns() + config.collection_interval_ns);
+  due_ns_ = std::min(due_ns_, entry.collect_ns);
   entry.headers = std::make_shared<const HeaderMap>(config.remote_write_headers);
   entry.rounds.clear();
   for (size_t i = 0; i < relabelings_.size(); ++i) {

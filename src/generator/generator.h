@@ -5,6 +5,11 @@
 //                      |
 //                      +-- full: the batch's spans are counted as skipped
 //
+// A tenant is there from its first batch until all its series went stale and it sent nothing for as
+// long; then it is forgotten, with its metrics. Tenants that the overrides do not name are
+// `tenants_max` at most: spans of further ones are not counted, and told under the tenant
+// "<others>", which nobody can be called.
+//
 //   Generator generator(options, clock, metrics);
 //   generator.offer(tenant, std::move(batch), repeats, received_ns);    // any thread, never blocks
 //   generator.stop();                    // what was offered is counted, collected once more, sent
@@ -15,6 +20,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,10 +41,12 @@ namespace vivace::generator {
 
 struct GeneratorOptions {
   config::Generator config;
-  std::string instance;    // this host's name
-  std::string user_agent;  // "Vivace/1.2.3"
-  int64_t series_max_default = 100'000;
-  int64_t queue_bytes_max = 16 << 20;  // of batches that wait
+  std::string instance;                    // this host's name
+  std::string user_agent;                  // "Vivace/1.2.3"
+  int64_t series_max_default = 100'000;    // of all tenants without a bound of their own
+  int64_t series_max_bounded = 1'000'000;  // of all tenants with one
+  size_t tenants_max = 1000;               // beside those that the overrides name
+  int64_t queue_bytes_max = 16 << 20;      // of batches that wait
   int64_t edge_bytes_max = 8 << 20;
   int64_t send_bytes_max = 16 << 20;  // of bodies that wait, for all tenants, for each receiver
   // Overrides of single tenants as they are now, asked for with every batch; null: there never are
@@ -67,41 +75,59 @@ class Generator {
     Reservation room;
   };
 
+  // Spans of batches that found no room.
+  struct Skipped {
+    std::mutex mutex;  // guards the next two
+    std::map<std::string, uint64_t> spans;
+    uint64_t of_others = 0;  // of tenants for which there is no room in `spans`
+  };
+
   // A tenant and what is its own: how often it is collected and how its rounds look.
   struct Entry {
     std::unique_ptr<Tenant> tenant;
     const config::Generator* config = nullptr;  // in options_ or overrides_
     int64_t collect_ns = 0;                     // when it is next collected, steady
+    int64_t heard_ns = 0;                       // when it last sent something, steady
     std::vector<RoundOptions> rounds;           // by receiver
     std::shared_ptr<const HeaderMap> headers;   // of its requests
   };
 
   Generator(const GeneratorOptions& options, const Clock& clock, Metrics& metrics);
   void run();
-  int64_t next_ns() const;
   void take(const Offer& offer);
   void tick();
+  void collect_due(int64_t now_ns);
   void collect(const std::string& name, Entry& entry);
+  bool is_forgettable(const Entry& entry, int64_t now_ns) const;
   const config::Generator& config_of(const std::string& tenant) const;
-  Entry& entry_of(const std::string& name);
+  bool has_room_for(const std::string& tenant) const;
+  Entry* entry_of(const std::string& name, uint64_t spans);
   void configure(Entry& entry, const config::Generator& config);
   void take_overrides();
   void skip(const Offer& offer);
+  void show_skipped();
 
   const GeneratorOptions options_;
   const Clock& clock_;
   Metrics& metrics_;
+  Counter& too_many_;       // spans of tenants that there is no room for
+  Counter& others_behind_;  // spans of tenants that were not even noted
+  Gauge& live_tenants_;
   std::vector<std::unique_ptr<Relabeling>> relabelings_;  // by receiver; null: none
   RemoteWrite remote_write_;
   Budget waiting_;
   Queue<Offer> queue_;
+  Skipped skipped_;
   std::thread thread_;
 
   // The thread's.
   SeriesBudget series_;
   config::OverridesSnapshot overrides_;
   std::map<std::string, Entry> tenants_;
-  int64_t tick_ns_ = 0;  // when the next tick is, steady
+  int64_t due_ns_ = INT64_MAX;       // when the first of them is collected, steady
+  int64_t told_ns_ = INT64_MIN / 2;  // when the log last told of too many, steady
+  int64_t tick_ns_ = 0;              // when the next tick is, steady
+  Metrics::ScrapeHook on_scrape_;    // last: it reads what stands above
 };
 
 }  // namespace vivace::generator

@@ -78,7 +78,7 @@ TEST_F(GeneratorTest, SkipsAndCountsWhatFindsNoRoom) {
 
 TEST_F(GeneratorTest, RepeatsAreNotCounted) {
   Metrics metrics;
-  SeriesBudget series{.series_max = 100};
+  SeriesBudget series;
   Tenant tenant(calls_only(), {.tenant = "t", .instance = "", .series_max_default = 100}, series,
                 metrics);
   const std::vector<uint32_t> repeats{0};
@@ -92,6 +92,160 @@ TEST_F(GeneratorTest, RulesThatMakeNoSenseStopTheStart) {
   const auto generator = Generator::start(bad, clock_, metrics_);
   ASSERT_FALSE(generator);
   EXPECT_EQ(generator.error().code, Code::invalid_argument);
+  EXPECT_THAT(metrics_.render(), testing::HasSubstr("vivace_generator_queue_bytes 0"))
+      << "who looks at it then does not ask one that is gone";
+}
+
+TEST_F(GeneratorTest, TenantsPastTheBoundAreNotCountedAndTold) {
+  GeneratorOptions few = options();
+  few.tenants_max = 3;
+  auto generator = Generator::start(few, clock_, metrics_);
+  ASSERT_TRUE(generator);
+  for (int i = 0; i < 100; ++i) {
+    (*generator)->offer(fmt::format("t{}", i), Made{}.batch(), {}, kNowNs);
+  }
+  (*generator)->stop();
+  EXPECT_EQ(metric("vivace_generator_tenants"), 3);
+  EXPECT_EQ(metric("vivace_generator_tenants_max"), 3);
+  EXPECT_EQ(metric("tempo_metrics_generator_spans_received_total{tenant=\"t2\"}"), 1);
+  EXPECT_EQ(metric("tempo_metrics_generator_spans_discarded_total{reason=\"too_many_tenants\","
+                   "tenant=\"<others>\"}"),
+            97);
+  EXPECT_THAT(metrics_.render(), testing::Not(testing::HasSubstr("tenant=\"t3\"")));
+}
+
+TEST_F(GeneratorTest, TenantsThatTheOverridesNameAlwaysFindRoom) {
+  GeneratorOptions few = options();
+  few.tenants_max = 1;
+  auto overrides = std::make_shared<config::Overrides>();
+  overrides->tenants["named"].generator = few.config;
+  few.overrides = [overrides] { return overrides; };
+  auto generator = Generator::start(few, clock_, metrics_);
+  ASSERT_TRUE(generator);
+  for (const char* tenant : {"x", "y", "z", "named"}) {
+    (*generator)->offer(tenant, Made{}.batch(), {}, kNowNs);
+  }
+  (*generator)->stop();
+  EXPECT_EQ(metric("tempo_metrics_generator_spans_received_total{tenant=\"named\"}"), 1);
+  EXPECT_EQ(metric("tempo_metrics_generator_spans_received_total{tenant=\"z\"}"), 0);
+}
+
+// No clock is moved here: everything is stale at once, and an interval is a millisecond.
+TEST_F(GeneratorTest, ForgetsTenantsWhoseSeriesWentStale) {
+  GeneratorOptions brief = options();
+  brief.config.stale_duration_ns = 1'000'000;
+  brief.config.remote_write.clear();  // a series that was sent is remembered for two minutes
+  auto generator = Generator::start(brief, clock_, metrics_);
+  ASSERT_TRUE(generator);
+  for (int i = 0; i < 50; ++i) {
+    (*generator)->offer(fmt::format("t{}", i), Made{}.batch(), {}, kNowNs);
+  }
+  const auto is_gone = [this](const std::string& text) {
+    return text.find("vivace_generator_tenants 0\n") != text.npos &&
+           text.find("tenant=\"t") == text.npos;
+  };
+  const int64_t until_ns = clock_.steady_ns() + 30'000'000'000;
+  while (!is_gone(metrics_.render()) && clock_.steady_ns() < until_ns) std::this_thread::yield();
+  EXPECT_TRUE(is_gone(metrics_.render())) << metrics_.render();
+  (*generator)->offer("t1", Made{}.batch(), {}, kNowNs);
+  (*generator)->stop();
+}
+
+// A tenant without series of its own that are left, but with one that must not begin anew too soon.
+TEST_F(GeneratorTest, ATenantIsEmptyOnceNothingWouldBeLost) {
+  config::Generator config = calls_only();
+  config.service_graphs.is_on = true;
+  config.stale_duration_ns = 30'000'000'000;
+  Fixture one(config);
+  EXPECT_TRUE(one.is_empty());
+  one.take(Made{.kind = 3, .parent = 7});
+  EXPECT_FALSE(one.is_empty());
+  one.collect();
+  one.advance(31'000);
+  one.collect();
+  EXPECT_EQ(one.metric("tempo_metrics_generator_registry_active_series{tenant=\"t\"}"), 0);
+  EXPECT_FALSE(one.is_empty()) << "a zero of now may be older than what was sent";
+  one.advance(121'000);
+  one.collect();
+  EXPECT_TRUE(one.is_empty());
+  one.take(Made{.kind = 3, .ago_ms = -152'000, .parent = 7});
+  EXPECT_FALSE(one.is_empty());
+}
+
+class SeriesPoolsTest : public testing::Test {
+ protected:
+  Tenant& tenant(const std::string& name, std::optional<int64_t> series_max) {
+    config::Generator config = calls_only();
+    config.max_active_series = series_max;
+    return *tenants_.emplace_back(std::make_unique<Tenant>(
+        config, TenantOptions{.tenant = name, .instance = "", .series_max_default = 10}, series_,
+        metrics_));
+  }
+  static int64_t fill(Tenant& tenant, int names) {
+    for (int i = 0; i < names; ++i) {
+      tenant.take(*Made{.name = fmt::format("op {}", i)}.batch(), {}, kNowNs);
+    }
+    return tenant.active_series();
+  }
+
+  Metrics metrics_;
+  SeriesBudget series_{.unbounded = {.series_max = 10}, .bounded = {.series_max = 50}};
+  std::vector<std::unique_ptr<Tenant>> tenants_;
+};
+
+TEST_F(SeriesPoolsTest, WhoHasABoundTakesNothingFromThoseWhoShareOne) {
+  EXPECT_EQ(fill(tenant("own", 30), 100), 31) << "and one for those past the bound";
+  EXPECT_EQ(fill(tenant("a", std::nullopt), 6), 6);
+  EXPECT_EQ(fill(tenant("b", std::nullopt), 100), 5) << "four were left, and one for the rest";
+}
+
+TEST_F(SeriesPoolsTest, WhoHasABoundIsHeldByMemoryToo) {
+  EXPECT_EQ(fill(tenant("own", 30), 30), 30);
+  EXPECT_EQ(fill(tenant("none", 0), 100), 21) << "0 takes the own bound away, not memory's";
+  EXPECT_EQ(fill(tenant("a", std::nullopt), 10), 10);
+}
+
+TEST_F(SeriesPoolsTest, ATenantTakesItsSeriesAlongWhenItGetsABound) {
+  Tenant& first = tenant("first", std::nullopt);
+  EXPECT_EQ(fill(first, 10), 10);
+  config::Generator bounded = calls_only();
+  bounded.max_active_series = 20;
+  first.reconfigure(bounded);
+  EXPECT_EQ(first.active_series(), 10);
+  EXPECT_EQ(fill(tenant("second", std::nullopt), 10), 10) << "all of the shared room is free";
+  EXPECT_EQ(series_.bounded.used, 10);
+  tenants_.clear();
+  EXPECT_EQ(series_.bounded.used, 0);
+  EXPECT_EQ(series_.unbounded.used, 0);
+}
+
+TEST_F(GeneratorTest, CountersOfEdgesGoOnWhenServiceGraphsBeginAnew) {
+  config::Generator config = graphs_only();
+  config.service_graphs.wait_ns = 1'000'000'000;
+  Fixture one(config);
+  const std::string edges = "tempo_metrics_generator_processor_service_graphs_edges{tenant=\"t\"}";
+  const std::string expired =
+      "tempo_metrics_generator_processor_service_graphs_expired_edges{tenant=\"t\"}";
+  for (uint64_t i = 1; i <= 5; ++i) one.take(Made{.kind = 3, .trace = i, .id = i, .parent = 9});
+  one.advance(5'000);
+  one.collect();
+  EXPECT_EQ(one.metric(edges), 5);
+  EXPECT_EQ(one.metric(expired), 5);
+  one.take(Made{.kind = 3, .trace = 6, .id = 6, .parent = 9});  // not shown yet
+  config.service_graphs.dimensions = {"x"};
+  one.reconfigure(config);
+  EXPECT_EQ(one.metric(edges), 6);
+  EXPECT_EQ(one.metric("vivace_generator_waiting_edges{tenant=\"t\"}"), 0);
+  one.take(Made{.kind = 3, .trace = 7, .id = 7, .parent = 9});
+  one.collect();
+  EXPECT_EQ(one.metric(edges), 7);
+  config.service_graphs.is_on = false;
+  one.reconfigure(config);
+  config.service_graphs.is_on = true;
+  one.reconfigure(config);
+  one.take(Made{.kind = 3, .trace = 8, .id = 8, .parent = 9});
+  one.collect();
+  EXPECT_EQ(one.metric(edges), 8);
 }
 
 }  // namespace

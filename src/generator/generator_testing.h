@@ -153,7 +153,7 @@ class Fixture {
             config,
             TenantOptions{.tenant = "t", .instance = "host", .series_max_default = series_max},
             series_, metrics_)) {
-    series_.series_max = series_max;
+    series_.unbounded.series_max = series_max;
   }
 
   void reconfigure(const config::Generator& config) { tenant_->reconfigure(config); }
@@ -163,6 +163,7 @@ class Fixture {
     tenant_->take(batch, {}, now_ms_ * 1'000'000);
     return *this;
   }
+  bool is_empty() const { return tenant_->is_empty(); }
   void advance(int64_t ms) {
     now_ms_ += ms;
     tenant_->tick(now_ms_);

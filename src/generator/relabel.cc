@@ -53,7 +53,7 @@ bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 |
 class RelabelRule {
  public:
   explicit RelabelRule(const config::Relabel& spec)
-      : spec_(spec), regex_("^(?:" + spec.regex + ")$", re2::RE2::Quiet) {}
+      : spec_(spec), regex_(config::anchored(spec), re2::RE2::Quiet) {}
 
   Result<void> check() const {
     if (!regex_.ok()) {

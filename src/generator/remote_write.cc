@@ -23,6 +23,7 @@ namespace {
 
 constexpr size_t kMessageBytesMax = 512;  // of an error's text
 constexpr int64_t kPollMsMax = 1000;
+constexpr size_t kForgottenMax = 256;  // queues of tenants that are gone
 
 using EasyHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 
@@ -61,7 +62,18 @@ class RemoteWrite::Sender {
             Round round) {
     {
       const std::lock_guard lock(mutex_);
-      inbox_.push_back({receiver, tenant, std::move(headers), std::move(round)});
+      inbox_.push_back({.receiver = receiver,
+                        .tenant = tenant,
+                        .headers = std::move(headers),
+                        .round = std::move(round)});
+    }
+    curl_multi_wakeup(multi_);
+  }
+
+  void forget(const std::string& tenant) {
+    {
+      const std::lock_guard lock(mutex_);
+      inbox_.push_back({.tenant = tenant, .is_last = true});
     }
     curl_multi_wakeup(multi_);
   }
@@ -75,10 +87,11 @@ class RemoteWrite::Sender {
 
  private:
   struct Arrival {
-    size_t receiver;
+    size_t receiver = 0;
     std::string tenant;
-    std::shared_ptr<const HeaderMap> headers;
-    Round round;
+    std::shared_ptr<const HeaderMap> headers = nullptr;
+    Round round = {};
+    bool is_last = false;  // the tenant is forgotten, by all receivers; there is no round
   };
   struct Line {  // of a tenant to a receiver
     Line(const config::RemoteWrite& r, std::string t, SendQueue q)
@@ -87,7 +100,9 @@ class RemoteWrite::Sender {
     const std::string tenant;
     std::shared_ptr<const HeaderMap> headers;  // of the round that came last
     SendQueue queue;
+    uint64_t forgotten = 0;  // which of those that were; 0: it is not
   };
+  using Lines = std::map<std::pair<size_t, std::string>, Line>;  // by receiver and tenant
   struct Transfer {
     Line* line = nullptr;
     uint64_t id = 0;
@@ -103,6 +118,7 @@ class RemoteWrite::Sender {
     while (true) {
       const bool stopping = stop_by_ns_ > 0;
       take_arrivals();
+      end_lines();
       start_what_may_start();
       int running = 0;
       curl_multi_perform(multi_, &running);
@@ -139,10 +155,51 @@ class RemoteWrite::Sender {
       arrived.swap(inbox_);
     }
     for (Arrival& one : arrived) {
+      if (one.is_last) {
+        forget_lines(one.tenant);
+        continue;
+      }
       Line& line = line_of(one.receiver, one.tenant);
       line.headers = std::move(one.headers);
       line.queue.push(std::move(one.round));
+      line.forgotten = 0;
     }
+  }
+
+  void forget_lines(const std::string& tenant) {
+    for (size_t i = 0; i < receivers_.size(); ++i) {
+      const auto found = lines_.find(std::make_pair(i, tenant));
+      if (found != lines_.end()) found->second.forgotten = ++forgotten_;
+    }
+  }
+
+  // Those of forgotten tenants that have sent everything; also some that have not, when a receiver
+  // is away and tenants come and go.
+  void end_lines() {
+    const auto is_forgotten = [](const auto& entry) { return entry.second.forgotten != 0; };
+    const auto order = [](const auto& entry) { return entry.second.forgotten - 1; };
+    auto forgotten = static_cast<size_t>(std::ranges::count_if(lines_, is_forgotten));
+    for (auto at = lines_.begin(); forgotten > 0 && at != lines_.end();) {
+      const auto next = std::next(at);
+      if (is_forgotten(*at) && at->second.queue.is_empty()) {
+        end_line(at);
+        --forgotten;
+      }
+      at = next;
+    }
+    for (; forgotten > kForgottenMax; --forgotten)
+      end_line(std::ranges::min_element(lines_, {}, order));
+  }
+
+  void end_line(Lines::iterator at) {
+    const size_t receiver = at->first.first;
+    std::erase_if(transfers_, [&](Transfer& transfer) {
+      if (transfer.line != &at->second) return false;
+      curl_multi_remove_handle(multi_, transfer.handle.get());
+      return true;
+    });
+    lines_.erase(at);
+    share_room(receiver);
   }
 
   Line& line_of(size_t receiver, const std::string& tenant) {
@@ -250,6 +307,7 @@ class RemoteWrite::Sender {
     Transfer* transfer = nullptr;
     curl_easy_getinfo(handle, CURLINFO_PRIVATE, &transfer);
     SendAnswer answer;
+    answer.unix_ns = clock_.unix_ns();
     answer.seconds = static_cast<double>(clock_.steady_ns() - transfer->began_ns) / 1e9;
     if (result == CURLE_OK) {
       long status = 0;
@@ -277,7 +335,8 @@ class RemoteWrite::Sender {
   std::atomic<int64_t> stop_by_ns_{0};
 
   // The thread's.
-  std::map<std::pair<size_t, std::string>, Line> lines_;
+  Lines lines_;
+  uint64_t forgotten_ = 0;         // lines, so far
   std::list<Transfer> transfers_;  // nodes do not move
 
   std::thread thread_;
@@ -293,6 +352,8 @@ void RemoteWrite::push(size_t receiver, const std::string& tenant,
                        std::shared_ptr<const HeaderMap> headers, Round round) {
   sender_->push(receiver, tenant, std::move(headers), std::move(round));
 }
+
+void RemoteWrite::forget(const std::string& tenant) { sender_->forget(tenant); }
 
 void RemoteWrite::stop() { sender_->stop(); }
 

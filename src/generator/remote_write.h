@@ -2,7 +2,8 @@
 // serves all tenants and receivers at once through libcurl. A queue for each (tenant, receiver)
 // decides what is sent when (send_queue.h).
 //
-// `push` is called by the generator's thread and never waits. Memory is bounded by the queues.
+// `push` is called by the generator's thread and never waits. Memory is bounded by the queues;
+// those of forgotten tenants go when they are empty, or when there are too many of them.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +38,9 @@ class RemoteWrite {
   // For the receiver of this ordinal. `headers` are the tenant's; they win over the receiver's.
   void push(size_t receiver, const std::string& tenant, std::shared_ptr<const HeaderMap> headers,
             Round round);
+  // Nothing comes for this tenant for some time: what waits is sent, then its queues and their
+  // metrics go.
+  void forget(const std::string& tenant);
   // Sends what waits, until the deadline at most, then ends the thread. Idempotent.
   void stop();
 

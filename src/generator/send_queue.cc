@@ -14,7 +14,7 @@ constexpr int kSplitsMax = 64;  // of a stage: one bad series of 2,000 takes ele
 
 }  // namespace
 
-SendMetrics::SendMetrics(Metrics& metrics, const Labels& labels)
+SendMetrics::SendMetrics(MetricsScope& metrics, const Labels& labels)
     : samples(metrics.counter("prometheus_remote_storage_samples_total", "Samples that were sent.",
                               labels)),
       samples_failed(metrics.counter("prometheus_remote_storage_samples_failed_total",
@@ -50,13 +50,21 @@ SendMetrics::SendMetrics(Metrics& metrics, const Labels& labels)
                                    "Newest sample that arrived.", labels)),
       is_up(metrics.gauge("vivace_remote_write_up", "Whether the last answer was a good one.",
                           labels)),
+      oldest_s(metrics.gauge("vivace_remote_write_oldest_sample_age_seconds",
+                             "Age of the oldest sample that waits to be sent; 0: none waits.",
+                             labels)),
+      error_status(metrics.gauge("vivace_remote_write_last_error_status",
+                                 "Status of the last answer that was not a good one; 0: no answer.",
+                                 labels)),
+      error_time_s(metrics.gauge("vivace_remote_write_last_error_timestamp_seconds",
+                                 "When that answer came, in unix time; 0: never.", labels)),
       batch_seconds(metrics.histogram("prometheus_remote_storage_sent_batch_duration_seconds",
                                       "Time from a request to its answer.",
                                       {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25, 60},
                                       labels)) {}
 
 SendQueue::SendQueue(const SendOptions& options, Metrics& metrics, const Labels& labels)
-    : options_(options), metrics_(metrics, labels) {
+    : options_(options), scope_(metrics), metrics_(scope_, labels) {
   metrics_.shards_max.Set(static_cast<double>(options_.max_shards));
   metrics_.shards_min.Set(static_cast<double>(options_.min_shards));
   metrics_.is_up.Set(1);
@@ -126,6 +134,7 @@ int64_t SendQueue::shards() const {
 }
 
 std::optional<SendQueue::Request> SendQueue::next(int64_t now_ns, int64_t unix_ns) {
+  show_age(unix_ns);
   if (now_ns < pause_until_ns_) return std::nullopt;
   while (true) {
     end_stages();
@@ -179,6 +188,7 @@ void SendQueue::answered(uint64_t id, const SendAnswer& answer, int64_t now_ns) 
 
 void SendQueue::retry(WriteBody body, const SendAnswer& answer, int64_t now_ns) {
   tell(false, answer);
+  note_error(answer);
   ++body.attempts;
   metrics_.samples_retried.Increment(body.samples);
   metrics_.exemplars_retried.Increment(body.exemplars);
@@ -207,6 +217,7 @@ void SendQueue::refused(WriteBody body, const SendAnswer& answer) {
   if (body.is_zeros) return;  // the receiver knew the series already
   metrics_.exemplars_failed.Increment(body.exemplars);
   metrics_.is_up.Set(0);
+  note_error(answer);
   if (std::exchange(refusing_, true)) return;
   log::error("remote write: samples refused", {{"remote_name", options_.name},
                                                {"status", answer.status},
@@ -241,6 +252,26 @@ void SendQueue::give_up() {
   in_flight_.clear();
   bytes_ = 0;
   update();
+}
+
+void SendQueue::note_error(const SendAnswer& answer) {
+  metrics_.error_status.Set(answer.status);
+  metrics_.error_time_s.Set(static_cast<double>(answer.unix_ns) / 1e9);
+}
+
+// Zeros belong to the minute before, and say nothing of how long something has waited.
+void SendQueue::show_age(int64_t unix_ns) {
+  int64_t oldest_ms = unix_ns / 1'000'000;
+  const auto note = [&](const WriteBody& body) {
+    if (!body.is_zeros) oldest_ms = std::min(oldest_ms, body.time_ms);
+  };
+  for (const auto& [id, body] : in_flight_) note(body);
+  for (const Stage& stage : stages_) {
+    if (stage.waiting.empty()) continue;
+    note(stage.waiting.front());
+    if (!stage.waiting.front().is_zeros) break;
+  }
+  metrics_.oldest_s.Set(static_cast<double>(unix_ns / 1'000'000 - oldest_ms) / 1e3);
 }
 
 void SendQueue::update() {

@@ -39,7 +39,7 @@ struct SendOptions {
 };
 
 struct SendMetrics {
-  SendMetrics(Metrics& metrics, const Labels& labels);
+  SendMetrics(MetricsScope& metrics, const Labels& labels);
   Counter& samples;
   Counter& samples_failed;
   Counter& samples_retried;
@@ -58,6 +58,9 @@ struct SendMetrics {
   Gauge& highest_s;       // newest sample that was made
   Gauge& highest_sent_s;  // newest sample that arrived
   Gauge& is_up;           // whether the last answer was a good one
+  Gauge& oldest_s;        // age of the oldest sample that waits, but for zeros
+  Gauge& error_status;    // of the last answer that was not a good one; 0: there was no answer
+  Gauge& error_time_s;    // when that was; 0: never
   Histogram& batch_seconds;
 };
 
@@ -66,6 +69,7 @@ struct SendAnswer {
   int64_t retry_after_ns = 0;
   std::string message;
   double seconds = 0;
+  int64_t unix_ns = 0;  // when it came
 };
 
 class SendQueue {
@@ -103,11 +107,14 @@ class SendQueue {
   void refused(WriteBody body, const SendAnswer& answer);
   void retry(WriteBody body, const SendAnswer& answer, int64_t now_ns);
   void tell(bool up, const SendAnswer& answer);
+  void note_error(const SendAnswer& answer);
+  void show_age(int64_t unix_ns);
   void update();
   int64_t shards() const;
 
   SendOptions options_;
-  SendMetrics metrics_;
+  MetricsScope scope_;
+  SendMetrics metrics_;                      // in scope_
   std::deque<Stage> stages_;                 // the first is being sent
   std::map<uint64_t, WriteBody> in_flight_;  // of the first stage
   uint64_t next_id_ = 1;

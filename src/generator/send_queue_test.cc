@@ -17,6 +17,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 class SendQueueTest : public testing::Test {
  protected:
   SendQueue& open(const SendOptions& options = {}) {
+    queue_.reset();  // its metrics go with it
     queue_ = std::make_unique<SendQueue>(options, metrics_, Labels{{"tenant", "t"}});
     return *queue_;
   }
@@ -47,9 +48,10 @@ class SendQueueTest : public testing::Test {
     queue_->answered(id, {.status = status, .retry_after_ns = retry_after_ns, .message = "no"},
                      now_ns_);
   }
-  double metric(const std::string& name) {
+  double metric(const std::string& name) { return shown("prometheus_remote_storage_" + name); }
+  double shown(const std::string& name) {
     const std::string text = metrics_.render();
-    const std::string full = "\nprometheus_remote_storage_" + name + "{tenant=\"t\"} ";
+    const std::string full = "\n" + name + "{tenant=\"t\"} ";
     const size_t at = text.find(full);
     return at == std::string::npos ? -1 : std::stod(text.substr(at + full.size()));
   }
@@ -58,6 +60,57 @@ class SendQueueTest : public testing::Test {
   std::unique_ptr<SendQueue> queue_;
   int64_t now_ns_ = kSecond;
 };
+
+TEST_F(SendQueueTest, TellsHowOldTheOldestSampleIsAndWhatWentWrongLast) {
+  SendQueue& queue = open();
+  const auto age = [this] { return shown("vivace_remote_write_oldest_sample_age_seconds"); };
+  const auto error = [this](const std::string& what) {
+    return shown("vivace_remote_write_last_error_" + what);
+  };
+  EXPECT_EQ(error("timestamp_seconds"), 0);
+  queue.push(round(kNowMs - 20'000, 1, 2, true));
+  queue.push(round(kNowMs - 5'000, 1, 2));
+  auto request = next();
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(request->body->is_zeros);
+  EXPECT_EQ(age(), 20) << "zeros are of the minute before, and do not count";
+  answer(request->id, 204);
+  request = next();
+  ASSERT_TRUE(request);
+  EXPECT_FALSE(next());
+  EXPECT_EQ(age(), 20) << "on its way";
+  queue.answered(request->id, {.status = 503, .message = "busy", .unix_ns = 7 * kSecond}, now_ns_);
+  EXPECT_EQ(error("status"), 503);
+  EXPECT_EQ(error("timestamp_seconds"), 7);
+  EXPECT_FALSE(next()) << "a pause";
+  EXPECT_EQ(age(), 20);
+  now_ns_ += kSecond;
+  request = next();
+  ASSERT_TRUE(request);
+  answer(request->id, 200);
+  request = next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(age(), 5);
+  queue.answered(request->id, {.status = 0, .message = "refused", .unix_ns = 9 * kSecond}, now_ns_);
+  EXPECT_EQ(error("status"), 0);
+  EXPECT_EQ(error("timestamp_seconds"), 9);
+  now_ns_ += kSecond;
+  request = next();
+  ASSERT_TRUE(request);
+  answer(request->id, 200);
+  EXPECT_FALSE(next());
+  EXPECT_EQ(age(), 0);
+  EXPECT_EQ(error("timestamp_seconds"), 9) << "it was, and is told";
+}
+
+TEST_F(SendQueueTest, ZerosThatTheReceiverKnowsAreNoError) {
+  SendQueue& queue = open();
+  queue.push(round(kNowMs, 1, 1, true));
+  const auto request = next();
+  ASSERT_TRUE(request && request->body->is_zeros);
+  queue.answered(request->id, {.status = 400, .message = "old", .unix_ns = kSecond}, now_ns_);
+  EXPECT_EQ(shown("vivace_remote_write_last_error_timestamp_seconds"), 0);
+}
 
 TEST_F(SendQueueTest, StagesDoNotOvertake) {
   SendQueue& queue = open({.min_shards = 4});

@@ -13,6 +13,11 @@ constexpr int64_t kDepartedMs = 2 * 60'000 + 1000;  // no first zero is older
 
 }  // namespace
 
+void Registry::forget_departed(int64_t now_ms) {
+  boost::unordered::erase_if(departed,
+                             [&](const auto& d) { return d.second < now_ms - kDepartedMs; });
+}
+
 SeriesTable::SeriesTable(const TableSpec& spec, Registry& registry)
     : registry_(registry), form_(registry.options.form), bounds_(spec.bounds) {
   for (const double bound : bounds_) {
@@ -166,10 +171,6 @@ void SeriesTable::collect(std::span<RoundWriter* const> writers) {
   for (uint32_t* slot : exemplar_slots_) *slot = 0;
   exemplar_slots_.clear();
   exemplars_.clear();
-  if (writers.empty()) return;
-  const int64_t now_ms = writers.front()->time_ms();
-  boost::unordered::erase_if(registry_.departed,
-                             [&](const auto& d) { return d.second < now_ms - kDepartedMs; });
 }
 
 void SeriesTable::collect_row(Row row, std::span<RoundWriter* const> writers) {

@@ -41,16 +41,24 @@ struct RegistryOptions {
   std::vector<Label> labels;  // of every series; they win over labels of the same name
   LabelLimits limits;
   int64_t series_max = 0;
-  bool is_series_max_shared = false;  // with all tenants that have no limit of their own
+  bool is_series_max_shared = false;  // with all tenants that have no bound of their own
   int64_t stale_ms = 900'000;
   bool exemplars = false;   // whether anybody wants them
   HistogramForm form = {};  // of tables that are made from now on
 };
 
-// Series of all tenants that have no limit of their own.
-struct SeriesBudget {
-  int64_t series_max = 0;
+// Series of several tenants together.
+struct SeriesPool {
+  int64_t series_max = INT64_MAX;
   int64_t used = 0;
+};
+
+// Two pools, so that neither kind of tenant takes from the other: those without a bound of their
+// own share `unbounded`; those with one (which may be large, or none) are held by what memory
+// allows.
+struct SeriesBudget {
+  SeriesPool unbounded;
+  SeriesPool bounded;
 };
 
 // What the tables of one tenant share.
@@ -65,13 +73,22 @@ struct Registry {
   };
 
   bool has_room(int64_t series) const {
-    return active_series + series <= options.series_max &&
-           (!options.is_series_max_shared || all.used + series <= all.series_max);
+    const SeriesPool& with = options.is_series_max_shared ? all.unbounded : all.bounded;
+    return active_series + series <= options.series_max && with.used + series <= with.series_max;
   }
   void count(int64_t series) {
     active_series += series;
-    all.used += series;
+    pool().used += series;
   }
+  SeriesPool& pool() { return options.is_series_max_shared ? all.unbounded : all.bounded; }
+  // Series that there are go to the pool that they are in from now on.
+  void set_options(RegistryOptions next) {
+    pool().used -= active_series;
+    options = std::move(next);
+    pool().used += active_series;
+  }
+  // Those that went so long ago that no zero is older.
+  void forget_departed(int64_t now_ms);
 
   SeriesBudget& all;
   RegistryOptions options;

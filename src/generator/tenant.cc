@@ -10,10 +10,15 @@
 namespace vivace::generator {
 namespace {
 
-Counter& discarded(Metrics& metrics, const std::string& tenant, const char* reason) {
+Counter& discarded(MetricsScope& metrics, const std::string& tenant, const char* reason) {
   return metrics.counter("tempo_metrics_generator_spans_discarded_total",
                          "Spans that the metrics-generator did not count.",
                          {{"tenant", tenant}, {"reason", reason}});
+}
+
+Gauge& active_processor(MetricsScope& metrics, const std::string& tenant, const char* name) {
+  return metrics.gauge("tempo_metrics_generator_active_processors", "Whether a processor runs.",
+                       {{"tenant", tenant}, {"processor", name}});
 }
 
 constexpr size_t kAhead = 4;  // spans
@@ -57,11 +62,12 @@ RegistryOptions registry_options(const config::Generator& config, const TenantOp
 
 }  // namespace
 
-Tenant::Counters::Counters(const std::string& tenant, Metrics& metrics)
+Tenant::Counters::Counters(const std::string& tenant, MetricsScope& metrics)
     : spans(metrics.counter("tempo_metrics_generator_spans_received_total",
                             "Spans that reached the metrics-generator.", {{"tenant", tenant}})),
       bytes(metrics.counter("tempo_metrics_generator_bytes_received_total", "Bytes of these spans.",
                             {{"tenant", tenant}})),
+      behind(discarded(metrics, tenant, "behind")),
       too_old(discarded(metrics, tenant, "outside_metrics_ingestion_slack")),
       filtered(discarded(metrics, tenant, "span_metrics_filtered")),
       invalid_utf8(discarded(metrics, tenant, "invalid_utf8")),
@@ -89,11 +95,14 @@ Tenant::Counters::Counters(const std::string& tenant, Metrics& metrics)
           "tempo_metrics_generator_processor_service_graphs_dropped_spans",
           "Spans that found no room to wait for their other side.", {{"tenant", tenant}})),
       waiting_sides(metrics.gauge("vivace_generator_waiting_edges",
-                                  "Edges that wait for their other side.", {{"tenant", tenant}})) {}
+                                  "Edges that wait for their other side.", {{"tenant", tenant}})),
+      has_span_metrics(active_processor(metrics, tenant, "span-metrics")),
+      has_service_graphs(active_processor(metrics, tenant, "service-graphs")),
+      has_host_info(active_processor(metrics, tenant, "host-info")) {}
 
 Tenant::Tenant(const config::Generator& config, const TenantOptions& options, SeriesBudget& series,
                Metrics& metrics)
-    : options_(options), metrics_(metrics), counters_(options.tenant, metrics), registry_(series) {
+    : options_(options), metrics_(metrics), counters_(options.tenant, metrics_), registry_(series) {
   apply(config);
 }
 
@@ -114,11 +123,14 @@ void Tenant::apply(const config::Generator& next) {
   };
   if (span_metrics_ && changes(next.span_metrics, config_.span_metrics)) span_metrics_.reset();
   if (service_graphs_ && changes(next.service_graphs, config_.service_graphs)) {
+    show_edges();
     service_graphs_.reset();
+    shown_edges_ = {};
+    counters_.waiting_sides.Set(0);
   }
   if (host_info_ && changes(next.host_info, config_.host_info)) host_info_.reset();
   config_ = next;
-  registry_.options = std::move(options);
+  registry_.set_options(std::move(options));
   counters_.active_max.Set(static_cast<double>(registry_.options.series_max));
   if (config_.span_metrics.is_on() && !span_metrics_) {
     span_metrics_.emplace(config_.span_metrics, lookup_, registry_);
@@ -129,18 +141,16 @@ void Tenant::apply(const config::Generator& next) {
   if (config_.host_info.is_on && !host_info_) {
     host_info_.emplace(config_.host_info, lookup_, registry_);
   }
-  show_processors();
+  counters_.has_span_metrics.Set(span_metrics_ ? 1 : 0);
+  counters_.has_service_graphs.Set(service_graphs_ ? 1 : 0);
+  counters_.has_host_info.Set(host_info_ ? 1 : 0);
 }
 
-void Tenant::show_processors() {
-  for (const auto& [name, is_on] : {std::pair{"span-metrics", config_.span_metrics.is_on()},
-                                    std::pair{"service-graphs", config_.service_graphs.is_on},
-                                    std::pair{"host-info", config_.host_info.is_on}}) {
-    metrics_
-        .gauge("tempo_metrics_generator_active_processors", "Whether a processor runs.",
-               {{"tenant", options_.tenant}, {"processor", name}})
-        .Set(is_on ? 1 : 0);
-  }
+void Tenant::skip(uint64_t spans) { counters_.behind.Increment(static_cast<double>(spans)); }
+
+bool Tenant::is_empty() const {
+  return registry_.active_series == 0 && registry_.departed.empty() &&
+         (!service_graphs_ || service_graphs_->sides().size() == 0);
 }
 
 void Tenant::take(const Batch& batch, std::span<const uint32_t> skip, int64_t received_ns) {
@@ -201,6 +211,7 @@ void Tenant::collect(std::span<RoundWriter* const> writers, int64_t now_ms) {
     host_info_->expire(before_ms);
     host_info_->collect(writers);
   }
+  registry_.forget_departed(now_ms);
   if (!writers.empty()) counters_.collections.Increment();
   show();
 }
@@ -213,22 +224,30 @@ void Tenant::show() {
   raise(counters_.removed, registry_.removed);
   raise(counters_.limited, registry_.limited);
   counters_.active.Set(static_cast<double>(registry_.active_series));
-  if (span_metrics_) counters_.demand.Set(static_cast<double>(span_metrics_->bytes()));
-  if (service_graphs_) {
-    const ServiceGraphs::Counts& counts = service_graphs_->counts();
-    raise(counters_.edges, counts.edges);
-    raise(counters_.expired_edges, counts.expired_edges);
-    raise(counters_.dropped_spans, counts.dropped_spans);
-    counters_.waiting_sides.Set(static_cast<double>(service_graphs_->sides().size()));
-  }
+  counters_.demand.Set(span_metrics_ ? static_cast<double>(span_metrics_->bytes()) : 0);
+  if (service_graphs_) show_edges();
   const bool is_limited = registry_.limited > shown_limited_;
   shown_limited_ = registry_.limited;
   if (is_limited && !limited_) {
     log::warn("metrics-generator: too many series, new ones go to metric_overflow=\"true\"",
-              {{"active_series", registry_.active_series},
+              {{"tenant", options_.tenant},
+               {"active_series", registry_.active_series},
                {"max_active_series", registry_.options.series_max}});
   }
   limited_ = is_limited;
+}
+
+// What was counted since it was shown last: the next service graphs begin at 0, the counters go on.
+void Tenant::show_edges() {
+  const ServiceGraphs::Counts& now = service_graphs_->counts();
+  const auto add = [](Counter& counter, uint64_t to, uint64_t from) {
+    counter.Increment(static_cast<double>(to - from));
+  };
+  add(counters_.edges, now.edges, shown_edges_.edges);
+  add(counters_.expired_edges, now.expired_edges, shown_edges_.expired_edges);
+  add(counters_.dropped_spans, now.dropped_spans, shown_edges_.dropped_spans);
+  shown_edges_ = now;
+  counters_.waiting_sides.Set(static_cast<double>(service_graphs_->sides().size()));
 }
 
 }  // namespace vivace::generator

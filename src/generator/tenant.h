@@ -1,4 +1,5 @@
 // The processors of one tenant and the series that they make: batches in, rounds of series out.
+// What it tells of the tenant in metrics goes with it.
 //
 // The generator's thread; time comes in as arguments.
 #pragma once
@@ -46,13 +47,20 @@ class Tenant {
   // All series, as of now, to each writer; forgets stale ones first.
   void collect(std::span<RoundWriter* const> writers, int64_t now_ms);
 
+  // Counts spans that nobody had the time to look at.
+  void skip(uint64_t spans);
+
   int64_t active_series() const { return registry_.active_series; }
+  // Whether nothing would be lost with it: no series, and none that went so lately that it must not
+  // begin with a zero again, and nobody who waits.
+  bool is_empty() const;
 
  private:
   struct Counters {
-    Counters(const std::string& tenant, Metrics& metrics);
+    Counters(const std::string& tenant, MetricsScope& metrics);
     Counter& spans;
     Counter& bytes;
+    Counter& behind;
     Counter& too_old;
     Counter& filtered;
     Counter& invalid_utf8;
@@ -67,15 +75,18 @@ class Tenant {
     Counter& expired_edges;
     Counter& dropped_spans;
     Gauge& waiting_sides;
+    Gauge& has_span_metrics;  // which processors run
+    Gauge& has_service_graphs;
+    Gauge& has_host_info;
   };
 
   void count(SpanMetrics::Taken taken);
   void apply(const config::Generator& next);
   void show();
-  void show_processors();
+  void show_edges();
 
   const TenantOptions options_;
-  Metrics& metrics_;
+  MetricsScope metrics_;
   config::Generator config_;
   Counters counters_;
   AttributeLookup lookup_;
@@ -83,6 +94,7 @@ class Tenant {
   std::optional<SpanMetrics> span_metrics_;
   std::optional<ServiceGraphs> service_graphs_;
   std::optional<HostInfo> host_info_;
+  ServiceGraphs::Counts shown_edges_;  // of service_graphs_, in counters_
   uint64_t shown_limited_ = 0;
   bool limited_ = false;  // whether the last interval was
   struct Unshown {        // of the batch at hand
