@@ -67,7 +67,7 @@ Api::Api(ApiOptions options, Call::Context context, Workers& queries)
                                         "Counts of spans by resource that metrics queries keep.");
   context_.metrics->gauge("vivace_resource_counts_bytes_max", "Limit of them.")
       .Set(static_cast<double>(resource_counts_.bytes_max()));
-  context_.metrics->on_scrape(
+  on_scrape_ = context_.metrics->on_scrape(
       [this, &bytes] { bytes.Set(static_cast<double>(resource_counts_.bytes())); });
 }
 
@@ -183,10 +183,22 @@ void Api::trace_by_id(Call call, std::string id, int version) {
   call.op = "traces";
   run_query(std::move(call),
             [this, id = std::move(id), version](Call ready_call, const Store& store) {
-              answer_trace(std::move(ready_call), store,
-                           {.id = id, .version = version, .bytes_max = options_.trace_bytes_max},
-                           options_.is_trace_cut);
+              const TraceQuestion question{
+                  .id = id, .version = version, .bytes_max = trace_bytes_max(ready_call)};
+              answer_trace(std::move(ready_call), store, question, options_.is_trace_cut);
             });
+}
+
+// A trace of several tenants may be as large as the one with the largest limit allows.
+int64_t Api::trace_bytes_max(const Call& call) const {
+  if (!options_.trace_bytes_max) return 0;
+  int64_t out = 0;
+  for (const std::string& tenant : call.tenants) {
+    const int64_t own = options_.trace_bytes_max(tenant);
+    if (own == 0) return 0;
+    out = std::max(out, own);
+  }
+  return out;
 }
 
 void Api::search(Call call) {

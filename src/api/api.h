@@ -38,7 +38,8 @@ enum class Phase : uint8_t { starting, ready, stopping };
 struct ApiOptions {
   std::string http_api_prefix;  // "" or "/x"
   bool multitenancy = false;
-  int64_t trace_bytes_max = 0;          // of one trace in an answer; 0: no limit
+  // Of one trace in an answer to this tenant; 0, or null: no limit.
+  std::function<int64_t(const std::string& tenant)> trace_bytes_max = {};
   IsTraceCut is_trace_cut = {};         // null: none is
   std::function<void()> flush = {};     // cuts all heads; used only while a store is set
   int64_t tag_bytes_max = 1'000'000;    // of the texts in a list of tags; 0: no limit
@@ -77,6 +78,7 @@ class Api {
   void search(Call call);
   void metrics_query(Call call, bool instant);
   void tags(Call call, std::string name, int version);
+  int64_t trace_bytes_max(const Call& call) const;
   void run_query(Call call, std::function<void(Call, const Store&)> run);
 
   const ApiOptions options_;
@@ -85,6 +87,7 @@ class Api {
   ResourceCounts resource_counts_{24 << 20};
   std::atomic<const Store*> store_{nullptr};
   std::atomic<Phase> phase_{Phase::starting};
+  Metrics::ScrapeHook on_scrape_;  // last: it reads what stands above
 };
 
 }  // namespace vivace::api

@@ -1,5 +1,5 @@
 // Parts in the order of the road; destroyed in the opposite order, after `stop` has ended all
-// threads. Memory is shared out here, once, from what the machine or its cgroup allows.
+// threads. What each is told of itself is in plan.h.
 #include "app/app.h"
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include "app/ingest.h"
 #include "app/machine.h"
 #include "app/memory_guard.h"
+#include "app/plan.h"
 #include "app/start_generator.h"
 #include "app/tenant_overrides.h"
 #include "app/version.h"
@@ -28,45 +29,13 @@ namespace {
 
 using std::chrono::milliseconds;
 constexpr int64_t kMiB = 1 << 20;
-constexpr int64_t kGenerationBytesMin = 256 << 10;  // smaller blocks would be nothing but overhead
-constexpr int64_t kLogBytesMin = 24 * kMiB;
-constexpr int64_t kLogBytesMax = 256 * kMiB;
 // Of a request's head: a query of 128 KiB in a URL, percent-encoded.
 constexpr int64_t kQueryHeadBytesMax = 256 << 10;
 constexpr size_t kQueriesWaitingMax = 2000;
-constexpr int64_t kStreamsMax = 10'000;    // of one connection
-constexpr double kCompactionShare = 0.25;  // of the CPUs, when not much waits
-constexpr int64_t kMergeBytesPerRow = 26;  // of memory, at the peak of a merge
+constexpr int64_t kStreamsMax = 10'000;  // of one connection
 
 milliseconds ms(int64_t ns, int64_t when_zero_ms) {
   return milliseconds(ns == 0 ? when_zero_ms : std::max<int64_t>(1, ns / 1'000'000));
-}
-
-// Shares of the memory that the machine gives.
-struct MemoryPlan {
-  explicit MemoryPlan(int64_t machine_bytes)
-      : head_bytes(std::clamp(machine_bytes / 4, 32 * kMiB, 112 * kMiB)),
-        bodies_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 48 * kMiB)),
-        queries_bytes(std::clamp(machine_bytes / 8, 24 * kMiB, 512 * kMiB)),
-        metrics_query_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 256 * kMiB)),
-        block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 32 * kMiB)),
-        compaction_bytes(std::clamp(machine_bytes / 8, 16 * kMiB, 48 * kMiB)) {}
-  int64_t head_bytes;
-  int64_t bodies_bytes;
-  int64_t queries_bytes;        // of all together
-  int64_t metrics_query_bytes;  // of these, for what each counts
-  int64_t block_cache_bytes;
-  int64_t compaction_bytes;
-};
-
-uint32_t count_of(int64_t value) {
-  return static_cast<uint32_t>(std::clamp<int64_t>(value, 0, UINT32_MAX));
-}
-
-MetricsLimits metrics_limits(const config::Queries& queries, const MemoryPlan& plan) {
-  return {.exemplars_max = count_of(queries.metrics_exemplars_max),
-          .series_max = count_of(queries.metrics_series_max),
-          .memory_bytes_max = plan.metrics_query_bytes};
 }
 
 }  // namespace
@@ -83,7 +52,10 @@ class App::Parts {
         queries_("query", query_threads(), kQueriesWaitingMax),
         api_({.http_api_prefix = config_.http_api_prefix,
               .multitenancy = config_.multitenancy_enabled,
-              .trace_bytes_max = config_.limits.max_bytes_per_trace,
+              .trace_bytes_max =
+                  [this](const std::string& tenant) {
+                    return limits_of(tenant).traces.trace_bytes_max;
+                  },
               .is_trace_cut = [this](const std::string& tenant,
                                      const TraceId& id) { return ingest_->has_cut(tenant, id); },
               .flush = [this] { store_->flush(); },
@@ -108,7 +80,7 @@ class App::Parts {
     CHECK_OK(listen_http());
     CHECK_OK(overrides_.start());
     generator_ = TRY(start_generator(generator_start(), disk_, clock_, metrics_));
-    store_ = TRY(Store::open(disk_, store_options(), clock_, metrics_));
+    store_ = TRY(Store::open(disk_, own_store_options(), clock_, metrics_));
     TRY(store_->recover());
     ingest_ = std::make_unique<Ingest>(
         IngestOptions{.threads = cpus(),
@@ -153,15 +125,7 @@ class App::Parts {
     const config::OverridesSnapshot overrides = overrides_.snapshot();
     const config::TenantSettings* const own =
         overrides == nullptr ? nullptr : overrides->find(tenant);
-    const config::Limits& limits = own == nullptr ? config_.limits : own->limits;
-    const int64_t attribute_bytes = limits.max_attribute_bytes;
-    return {
-        .attribute_bytes_max = static_cast<uint32_t>(
-            attribute_bytes != 0 ? attribute_bytes : config_.distributor.max_attribute_bytes),
-        .rate = {.bytes_per_s = limits.rate_limit_bytes, .burst_bytes = limits.burst_size_bytes},
-        .traces = {.trace_bytes_max = limits.max_bytes_per_trace,
-                   .live_traces_max = limits.max_traces_per_user,
-                   .idle_ns = config_.ingester.trace_idle_period_ns}};
+    return ingest_limits(config_, own == nullptr ? config_.limits : own->limits);
   }
   GeneratorStart generator_start() {
     GeneratorStart out{.config = config_.generator, .memory_bytes = machine_.memory_bytes};
@@ -169,53 +133,10 @@ class App::Parts {
     return out;
   }
 
-  // Half of the memory for heads is for the generation that is filled, half for those that are
-  // being cut. Small generations get small segments, so that each gives some of the log back.
-  StoreOptions store_options() {
-    const config::Ingester& ingester = config_.ingester;
-    int64_t generation_bytes = plan_.head_bytes / 2;
-    if (ingester.max_block_bytes > 0) {
-      generation_bytes =
-          std::clamp(ingester.max_block_bytes, kGenerationBytesMin, generation_bytes);
-    }
-    const int64_t log_bytes = log_bytes_max();
-    const int64_t segment_bytes =
-        std::clamp(std::min(generation_bytes / 4, log_bytes / 16), kMiB, 16 * kMiB) / kMiB * kMiB;
-    return {.wal = {.folder = config_.storage.wal_path + "/vivace",
-                    .segment_bytes = static_cast<uint64_t>(segment_bytes),
-                    .bytes_max = log_bytes},
-            .blocks_folder = config_.storage.local_path + "/vivace/blocks",
-            .head_bytes_max = plan_.head_bytes,
-            .generation_bytes_max = generation_bytes,
-            .generation_age_max_ns = ingester.max_block_duration_ns,
-            .retention_ns = config_.block_retention_ns,
-            .block_cache_bytes_max = plan_.block_cache_bytes,
-            .check_period_ms = static_cast<int>(
-                std::clamp<int64_t>(ingester.flush_check_period_ns / 1'000'000, 100, 60'000)),
-            .compaction = compaction_options(),
-            .disk = disk_options(),
-            .is_memory_short = [this] { return memory_.is_short(); },
-            .listener = listener()};
-  }
-
-  // A small disk has a small log, though one that takes the largest request.
-  int64_t log_bytes_max() {
-    const config::Storage& storage = config_.storage;
-    int64_t bound = storage.bytes_max > 0 ? storage.bytes_max : INT64_MAX;
-    (void)disk_.make_folders(storage.wal_path);  // the store tells what is wrong with it
-    if (const auto space = disk_.space(storage.wal_path)) {
-      bound = std::min(bound, static_cast<int64_t>(space->capacity_bytes));
-    }
-    return std::clamp(bound / 8, kLogBytesMin, kLogBytesMax);
-  }
-
-  DiskOptions disk_options() const {
-    const config::Storage& storage = config_.storage;
-    DiskOptions out{.limits = {.bytes_max = static_cast<uint64_t>(storage.bytes_max)},
-                    .tempo_folder = storage.local_path};
-    if (storage.free_bytes_min) {
-      out.limits.free_min = static_cast<uint64_t>(*storage.free_bytes_min);
-    }
+  StoreOptions own_store_options() {
+    StoreOptions out = store_options(config_, machine_, plan_, disk_);
+    out.is_memory_short = [this] { return memory_.is_short(); };
+    out.listener = listener();
     return out;
   }
 
@@ -226,26 +147,6 @@ class App::Parts {
                   std::vector<uint32_t> repeats, int64_t received_ns) {
       generator_->offer(tenant, std::move(batch), std::move(repeats), received_ns);
     };
-  }
-
-  // Half of the memory for merging is for the order of the rows, half for columns. Windows are no
-  // shorter than they were set to, and not so short that there are many of them.
-  CompactionOptions compaction_options() const {
-    const config::Compactor& compactor = config_.compactor;
-    CompactionOptions out{.enabled = !compactor.disabled,
-                          .cpus = std::min(1.0, machine_.cpus * kCompactionShare)};
-    out.plan.window_ns =
-        std::max(compactor.compaction_window_ns, compact::window_ns(config_.block_retention_ns));
-    out.plan.full_rows = std::min<uint64_t>(
-        out.plan.full_rows, static_cast<uint64_t>(plan_.compaction_bytes / kMergeBytesPerRow));
-    out.plan.full_bytes =
-        std::min(out.plan.full_bytes, static_cast<uint64_t>(compactor.max_block_bytes));
-    if (const uint64_t room = merge_room_of(disk_options().limits); room > 0) {
-      out.plan.full_bytes = std::min(out.plan.full_bytes, room);
-    }
-    out.plan.full_traces =
-        std::min(out.plan.full_traces, static_cast<uint64_t>(compactor.max_compaction_objects));
-    return out;
   }
 
   void describe() {
@@ -278,11 +179,13 @@ class App::Parts {
       metrics_.gauge("tempodb_backend_bytes_total", "Bytes of blocks.",
                      {{"tenant", tenant}, {"status", status}});
     }
-    add_process_metrics(metrics_, [this] { return static_cast<int64_t>(head_bytes_.Value()); });
+    process_metrics_ =
+        add_process_metrics(metrics_, [this] { return static_cast<int64_t>(head_bytes_.Value()); });
     auto& bodies = metrics_.gauge("vivace_bodies_bytes", "Request bodies in flight.");
     metrics_.gauge("vivace_bodies_bytes_max", "Limit of vivace_bodies_bytes.")
         .Set(static_cast<double>(bodies_.bytes_max()));
-    metrics_.on_scrape([this, &bodies] { bodies.Set(static_cast<double>(bodies_.used())); });
+    on_scrape_ =
+        metrics_.on_scrape([this, &bodies] { bodies.Set(static_cast<double>(bodies_.used())); });
   }
 
   Result<void> listen_http() {
@@ -368,11 +271,11 @@ class App::Parts {
   Gauge& head_bytes_ =
       metrics_.gauge("vivace_head_bytes", "Memory of the heads, with what is on its way.");
   Budget bodies_;
-  QueryBudget query_memory_{{.bytes_max = config_.queries.memory_bytes_max > 0
-                                              ? config_.queries.memory_bytes_max
-                                              : plan_.queries_bytes,
-                             .queries_max = static_cast<uint32_t>(query_threads())},
-                            metrics_};
+  QueryBudget query_memory_{
+      {.bytes_max = config_.queries.memory_bytes_max > 0 ? config_.queries.memory_bytes_max
+                                                         : plan_.queries_bytes,
+       .queries_max = static_cast<uint32_t>(query_threads())},
+      metrics_};
   TenantOverrides overrides_{settings_.overrides, metrics_};
   std::unique_ptr<generator::Generator> generator_;  // listens to the store
   std::unique_ptr<Store> store_;
@@ -380,6 +283,8 @@ class App::Parts {
   net::Server server_;
   Workers queries_;
   api::Api api_;
+  Metrics::ScrapeHook process_metrics_;
+  Metrics::ScrapeHook on_scrape_;
 };
 
 App::App(config::Loaded settings) : parts_(std::make_unique<Parts>(std::move(settings))) {

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "decode/otlp.h"
 #include "decode/otlp_json.h"
-#include "model/tenant.h"
 
 namespace vivace {
 namespace {
@@ -58,12 +57,13 @@ Ingest::Ingest(const IngestOptions& options, Store& store, Budget& bodies, const
       push_seconds_(metrics.histogram("tempo_distributor_push_duration_seconds",
                                       "Time from a received request to its answer.",
                                       {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10})),
+      tenants_(clock, metrics),
       rate_(options.rate, clock),
       traces_(options.traces, clock),
       workers_("ingest", options.threads, kWaitingMax) {
-  counters_of(std::string(kSingleTenant));  // so that rate() has a zero to begin with
   auto& waiting = metrics.gauge("vivace_ingest_waiting", "Requests that wait to be decoded.");
-  metrics.on_scrape([this, &waiting] { waiting.Set(static_cast<double>(workers_.waiting())); });
+  on_scrape_ =
+      metrics.on_scrape([this, &waiting] { waiting.Set(static_cast<double>(workers_.waiting())); });
 }
 
 receive::Sink Ingest::sink(const std::string& receiver, const std::string& transport) {
@@ -169,7 +169,7 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
     traces_.take_back(received.tenant, **batch, limits.traces);
     counters.refused_spans->Increment(static_cast<double>(spans));
     const bool never_fits = room.error().code == Code::too_large;
-    count_discarded(received.tenant, never_fits ? "too_large" : "storage_full", spans);
+    tenants_.count_discarded(received.tenant, never_fits ? "too_large" : "storage_full", spans);
     return done(std::unexpected(std::move(room).error()));
   }
   store_.append({.record = std::move(record),
@@ -200,15 +200,13 @@ Result<std::string> Ingest::take_body(const receive::Received& received, size_t 
                                       const RateLimitOptions& rate, const Counters& counters) {
   auto body = unpack(received.encoding, received.body, bytes_max);
   if (!body) return std::unexpected(unreadable(received, body.error(), bytes_max));
-  if (!body->empty()) {
-    counters_of(received.tenant).ingress_bytes->Increment(static_cast<double>(body->size()));
-  }
+  if (!body->empty()) tenants_.count_ingress(received.tenant, body->size());
   const auto taken = rate_.take(received.tenant, body->size(), rate);
   if (taken) return body;
   const uint64_t spans = count_spans(*body);
   if (spans == 0) return body;  // a probe, or no request at all: which is told
   counters.refused_spans->Increment(static_cast<double>(spans));
-  count_discarded(received.tenant, "rate_limited", spans);
+  tenants_.count_discarded(received.tenant, "rate_limited", spans);
   return std::unexpected(taken.error());
 }
 
@@ -232,50 +230,22 @@ Result<void> Ingest::refuse_by_limits(const std::string& tenant, const IngestLim
               fmt::format("LIVE_TRACES_EXCEEDED: max live traces ({}) exceeded",
                           limits.traces.live_traces_max));
   counters.refused_spans->Increment(static_cast<double>(verdict.refused.size()));
-  count_discarded(tenant, "trace_too_large", verdict.too_large);
-  count_discarded(tenant, "live_traces_exceeded", verdict.too_many);
+  tenants_.count_discarded(tenant, "trace_too_large", verdict.too_large);
+  tenants_.count_discarded(tenant, "live_traces_exceeded", verdict.too_many);
   return {};
 }
 
 // Counts what came; an error when no span of the request can be stored.
 Result<receive::Outcome> Ingest::verdict(const std::string& tenant, const Batch& batch) {
   if (batch.spans.empty() && batch.rejected.empty()) return receive::Outcome();
-  const TenantCounters& counters = counters_of(tenant);
-  counters.spans->Increment(static_cast<double>(batch.spans.size() + batch.rejected.size()));
-  counters.bytes->Increment(static_cast<double>(batch.body.size()));
-  counters.truncated->Increment(batch.truncated_attributes);
+  tenants_.count_received(tenant, batch.spans.size() + batch.rejected.size(), batch.body.size(),
+                          batch.truncated_attributes);
   auto outcome = outcome_of(batch.rejected_trace_ids, batch.rejected_span_ids);
   if (batch.rejected.empty()) return outcome;
-  count_discarded(tenant, "invalid_trace_id", batch.rejected_trace_ids);
-  count_discarded(tenant, "invalid_span_id", batch.rejected_span_ids);
+  tenants_.count_discarded(tenant, "invalid_trace_id", batch.rejected_trace_ids);
+  tenants_.count_discarded(tenant, "invalid_span_id", batch.rejected_span_ids);
   if (batch.spans.empty()) return fail(Code::invalid_argument, std::move(outcome.message));
   return outcome;
-}
-
-const Ingest::TenantCounters& Ingest::counters_of(const std::string& tenant) {
-  const std::lock_guard lock(mutex_);
-  const auto [at, is_new] = tenants_.try_emplace(tenant);
-  if (is_new) {
-    const Labels labels{{"tenant", tenant}};
-    at->second = {
-        .ingress_bytes = &metrics_.counter("tempo_distributor_ingress_bytes_total",
-                                           "Bytes of OTLP received, before limits.", labels),
-        .spans =
-            &metrics_.counter("tempo_distributor_spans_received_total", "Spans received.", labels),
-        .bytes = &metrics_.counter("tempo_distributor_bytes_received_total",
-                                   "Bytes of OTLP received, decompressed.", labels),
-        .truncated = &metrics_.counter("tempo_distributor_attributes_truncated_total",
-                                       "Attributes whose key or value was cut.", labels)};
-  }
-  return at->second;
-}
-
-void Ingest::count_discarded(const std::string& tenant, const char* reason, size_t spans) {
-  if (spans == 0) return;
-  metrics_
-      .counter("tempo_discarded_spans_total", "Spans that were not stored.",
-               {{"reason", reason}, {"tenant", tenant}})
-      .Increment(static_cast<double>(spans));
 }
 
 }  // namespace vivace

@@ -11,12 +11,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "app/rate_limit.h"
+#include "app/tenant_counters.h"
 #include "app/trace_limits.h"
 #include "base/budget.h"
 #include "base/clock.h"
@@ -72,12 +71,6 @@ class Ingest {
     Counters counters;
     int64_t began_ns;  // steady
   };
-  struct TenantCounters {
-    Counter* ingress_bytes;  // before limits
-    Counter* spans;
-    Counter* bytes;
-    Counter* truncated;
-  };
   static bool is_quick(const receive::Received& received);
   void take(Request request);
   std::optional<Error> nobody_waits(const receive::Received& received, int64_t began_ns) const;
@@ -90,8 +83,6 @@ class Ingest {
   Result<void> refuse_by_limits(const std::string& tenant, const IngestLimits& limits,
                                 std::unique_ptr<Batch>& batch, receive::Outcome& outcome,
                                 const Counters& counters);
-  const TenantCounters& counters_of(const std::string& tenant);
-  void count_discarded(const std::string& tenant, const char* reason, size_t spans);
 
   const IngestOptions options_;
   Store& store_;
@@ -99,11 +90,11 @@ class Ingest {
   const Clock& clock_;
   Metrics& metrics_;
   Histogram& push_seconds_;
-  std::mutex mutex_;                               // guards the next
-  std::map<std::string, TenantCounters> tenants_;  // nodes never move
+  TenantCounters tenants_;
   RateLimit rate_;
   TraceLimits traces_;
   Workers workers_;
+  Metrics::ScrapeHook on_scrape_;  // last: it reads what stands above
 };
 
 }  // namespace vivace

@@ -124,7 +124,7 @@ void raise_open_files_limit() {
   (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
-void add_process_metrics(Metrics& metrics, std::function<int64_t()> mapped_bytes) {
+Metrics::ScrapeHook add_process_metrics(Metrics& metrics, std::function<int64_t()> mapped_bytes) {
   const auto gauge = [&](const char* name, const char* help) { return &metrics.gauge(name, help); };
   auto* cpu = gauge("process_cpu_seconds_total", "CPU time, user and system.");
   auto* resident = gauge("process_resident_memory_bytes", "Resident memory.");
@@ -137,7 +137,7 @@ void add_process_metrics(Metrics& metrics, std::function<int64_t()> mapped_bytes
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   gauge("process_max_fds", "Limit of open files.")->Set(static_cast<double>(files.rlim_cur));
-  metrics.on_scrape([=, mapped_bytes = std::move(mapped_bytes)] {
+  return metrics.on_scrape([=, mapped_bytes = std::move(mapped_bytes)] {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
     cpu->Set(seconds(used.ru_utime) + seconds(used.ru_stime));

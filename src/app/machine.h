@@ -20,9 +20,10 @@ Machine read_machine();
 // holds one, and the usual soft limit of 1,024 was made for programs that use select().
 void raise_open_files_limit();
 
-// Registers process_* and go_memstats_* (the names that Tempo's dashboards ask for; the numbers are
-// the allocator's) to be read at each scrape. `mapped_bytes` adds memory that the allocator does
-// not see.
-void add_process_metrics(Metrics& metrics, std::function<int64_t()> mapped_bytes);
+// process_* and go_memstats_* (the names that Tempo's dashboards ask for; the numbers are
+// the allocator's), read at each scrape. `mapped_bytes` adds memory that the allocator does not
+// see.
+[[nodiscard]] Metrics::ScrapeHook add_process_metrics(Metrics& metrics,
+                                                      std::function<int64_t()> mapped_bytes);
 
 }  // namespace vivace

@@ -1,5 +1,6 @@
 // The buckets. One that nobody took from for as long as it takes to fill is as good as none, so
-// names that senders make up cost memory for that long only. Runs on the ingest threads.
+// names that senders make up cost memory for that long only, and never more than the bound. Runs on
+// the ingest threads.
 #include "app/rate_limit.h"
 
 #include <algorithm>
@@ -27,14 +28,9 @@ Result<void> RateLimit::take(const std::string& tenant, uint64_t bytes,
   }
   const std::lock_guard lock(mutex_);
   const int64_t now_ns = clock_.steady_ns();
-  if (buckets_.size() >= kBucketsMax && !buckets_.contains(tenant)) {
-    std::erase_if(buckets_, [&](const auto& of) {
-      return fill(of.second, now_ns) >= static_cast<double>(of.second.limits.burst_bytes);
-    });
-  }
   const Bucket full{
       .bytes = static_cast<double>(own.burst_bytes), .filled_ns = now_ns, .limits = own};
-  Bucket& bucket = buckets_.try_emplace(tenant, full).first->second;
+  Bucket& bucket = bucket_of(tenant, full);
   if (bucket.limits != own) bucket = full;  // they were changed
   const double there = fill(bucket, now_ns);
   if (there < static_cast<double>(bytes)) {
@@ -44,6 +40,30 @@ Result<void> RateLimit::take(const std::string& tenant, uint64_t bytes,
   }
   bucket = {.bytes = there - static_cast<double>(bytes), .filled_ns = now_ns, .limits = own};
   return {};
+}
+
+// Tenants with other limits than the one before do not fill it by that.
+RateLimit::Bucket& RateLimit::others(const Bucket& full) {
+  if (others_.limits == RateLimitOptions()) others_ = full;
+  others_ = {.bytes = std::min(fill(others_, full.filled_ns), full.bytes),
+             .filled_ns = full.filled_ns,
+             .limits = full.limits};
+  return others_;
+}
+
+// The tenant's, which is `full` at first. Takes the lock as held.
+RateLimit::Bucket& RateLimit::bucket_of(const std::string& tenant, const Bucket& full) {
+  const auto found = buckets_.find(tenant);
+  if (found != buckets_.end()) return found->second;
+  const int64_t now_ns = full.filled_ns;
+  if (buckets_.size() >= kBucketsMax && now_ns - looked_ns_ >= kLookNs) {
+    looked_ns_ = now_ns;
+    std::erase_if(buckets_, [&](const auto& of) {
+      return fill(of.second, now_ns) >= static_cast<double>(of.second.limits.burst_bytes);
+    });
+  }
+  if (buckets_.size() >= kBucketsMax) return others(full);
+  return buckets_.emplace(tenant, full).first->second;
 }
 
 size_t RateLimit::buckets() const {

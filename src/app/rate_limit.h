@@ -2,6 +2,8 @@
 // `bytes_per_s` (ingest contract, 5.2). A request takes as many bytes as it has unpacked, or is
 // refused whole and takes none.
 //
+// There are 10,000 buckets at most: tenants that come when none of them is full share one more.
+//
 // Off unless the configuration sets it. Any thread; a call holds a short lock.
 #pragma once
 
@@ -32,11 +34,12 @@ class RateLimit {
     return take(tenant, bytes, options_);
   }
 
-  // Buckets in memory; full ones are forgotten from time to time.
+  // Buckets in memory; full ones are forgotten when there are too many.
   size_t buckets() const;
 
  private:
-  static constexpr size_t kBucketsMax = 10'000;  // then full ones are looked for
+  static constexpr size_t kBucketsMax = 10'000;
+  static constexpr int64_t kLookNs = 1'000'000'000;  // between searches for full ones
 
   struct Bucket {
     double bytes = 0;
@@ -44,11 +47,15 @@ class RateLimit {
     RateLimitOptions limits;
   };
   static double fill(const Bucket& bucket, int64_t now_ns);
+  Bucket& others(const Bucket& full);
+  Bucket& bucket_of(const std::string& tenant, const Bucket& full);
 
   const RateLimitOptions options_;
   const Clock& clock_;
-  mutable std::mutex mutex_;  // guards the next
+  mutable std::mutex mutex_;  // guards the next three
   std::unordered_map<std::string, Bucket> buckets_;
+  Bucket others_;                      // of those that there was no room for
+  int64_t looked_ns_ = INT64_MIN / 2;  // for full ones
 };
 
 }  // namespace vivace

@@ -62,13 +62,27 @@ TEST(RateLimit, ForgetsBucketsThatAreFullAgain) {
   ManualClock clock;
   RateLimit limit({.bytes_per_s = 10, .burst_bytes = 10}, clock);
   for (int i = 0; i < 10'000; ++i) EXPECT_TRUE(limit.take(std::to_string(i), 10));
-  EXPECT_TRUE(limit.take("next", 1));
-  EXPECT_EQ(limit.buckets(), 10'001U) << "none is full";
   clock.advance(kSecond);
   EXPECT_TRUE(limit.take("0", 4));
   EXPECT_TRUE(limit.take("another", 1));
   EXPECT_EQ(limit.buckets(), 2U);
   EXPECT_FALSE(limit.take("0", 7));
+}
+
+TEST(RateLimit, GivesOneBucketToAllThatThereIsNoRoomFor) {
+  ManualClock clock;
+  RateLimit limit({.bytes_per_s = 1, .burst_bytes = 1000}, clock);
+  for (int i = 0; i < 10'000; ++i) EXPECT_TRUE(limit.take(std::to_string(i), 1000));
+  EXPECT_TRUE(limit.take("new", 600));
+  EXPECT_FALSE(limit.take("newer", 600)) << "the same bucket";
+  EXPECT_TRUE(limit.take("newest", 400));
+  EXPECT_EQ(limit.buckets(), 10'000U);
+  clock.advance(600 * kSecond);
+  EXPECT_TRUE(limit.take("0", 600)) << "who had one keeps it";
+  EXPECT_TRUE(limit.take("new", 600));
+  clock.advance(400 * kSecond);
+  EXPECT_TRUE(limit.take("new", 1000)) << "there is room again";
+  EXPECT_EQ(limit.buckets(), 2U);
 }
 
 }  // namespace

@@ -16,6 +16,11 @@ constexpr int64_t kMiB = 1 << 20;
 // Of the machine's memory for one series. A series takes about 60 bytes here; this leaves most of
 // the memory to the store, and spares the receiver, for which a series costs some kilobytes.
 constexpr int64_t kMemoryPerSeries = 8192;
+// The same for all tenants that were given a bound together, however large: a tenth of memory or
+// so.
+constexpr int64_t kMemoryPerBoundedSeries = 1024;
+// Of the machine's memory for one tenant, who takes some 50 KiB beside his series.
+constexpr int64_t kMemoryPerTenant = 2 * kMiB;
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -50,12 +55,15 @@ Result<std::unique_ptr<generator::Generator>> start_generator(const GeneratorSta
       .instance = host_name(),
       .user_agent = "Vivace/" + version(),
       .series_max_default = std::clamp<int64_t>(memory_bytes / kMemoryPerSeries, 16'384, 500'000),
+      .series_max_bounded = std::max<int64_t>(memory_bytes / kMemoryPerBoundedSeries, 16'384),
+      .tenants_max =
+          static_cast<size_t>(std::clamp<int64_t>(memory_bytes / kMemoryPerTenant, 100, 5'000)),
       .queue_bytes_max = std::clamp(memory_bytes / 32, 8 * kMiB, 16 * kMiB),
       .edge_bytes_max = std::clamp(memory_bytes / 64, 4 * kMiB, 16 * kMiB),
       .send_bytes_max = std::clamp(memory_bytes / 64, 4 * kMiB, 16 * kMiB),
       .overrides = start.overrides};
   if (config.max_active_series == 0) {
-    log::warn("metrics_generator.max_active_series is 0: nothing bounds the series");
+    log::warn("metrics_generator.max_active_series is 0: nothing but memory bounds the series");
   }
   auto started = TRY(generator::Generator::start(options, clock, metrics));
   log::info("metrics-generator started",

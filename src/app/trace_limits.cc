@@ -2,6 +2,7 @@
 // that one table serves all tenants. Runs on the ingest threads.
 #include "app/trace_limits.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
@@ -14,6 +15,7 @@ constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kSizePeriodNs = 900 * kSecondNs;
 constexpr size_t kSizeTableMax = 128 << 10;
 constexpr int kLinesASecond = 10;
+constexpr int64_t kSweepNs = kSecondNs;
 
 Hash128 key_of(const std::string& tenant, const TraceId& trace) {
   return hash128(trace.view(), text_hash(tenant));
@@ -77,8 +79,12 @@ int64_t& TraceLimits::Recent::operator[](const Hash128& trace) {
   return at->second;
 }
 
-TraceLimits::TraceLimits(const TraceLimitOptions& options, const Clock& clock)
-    : options_(options), clock_(clock), sizes_(kSizePeriodNs, kSizeTableMax) {}
+TraceLimits::TraceLimits(const TraceLimitOptions& options, const Clock& clock,
+                         size_t live_total_max)
+    : options_(options),
+      clock_(clock),
+      live_total_max_(live_total_max),
+      sizes_(kSizePeriodNs, kSizeTableMax) {}
 
 TraceLimits::Verdict TraceLimits::judge(const std::string& tenant, const Batch& batch,
                                         const TraceLimitOptions& own) {
@@ -109,13 +115,7 @@ TraceLimits::Reason TraceLimits::refuse(const std::string& tenant, const Share& 
                                         const TraceLimitOptions& own) {
   const int64_t now_ns = clock_.steady_ns();
   const Hash128 key = key_of(tenant, share.trace);
-  if (own.live_traces_max > 0) {
-    Recent& live = live_.try_emplace(tenant, own.idle_ns, SIZE_MAX).first->second;
-    live.turn(now_ns);
-    const bool is_full = live.size() >= static_cast<size_t>(own.live_traces_max);
-    if (is_full && !live.contains(key)) return Reason::too_many;
-    live[key] = 1;
-  }
+  if (own.live_traces_max > 0 && !is_live(tenant, key, own)) return Reason::too_many;
   if (own.trace_bytes_max > 0) {
     sizes_.turn(now_ns);
     int64_t& size = sizes_[key];
@@ -126,6 +126,39 @@ TraceLimits::Reason TraceLimits::refuse(const std::string& tenant, const Share& 
     }
   }
   return Reason::none;
+}
+
+// Whether the trace is live, or may be from now on.
+bool TraceLimits::is_live(const std::string& tenant, const Hash128& trace,
+                          const TraceLimitOptions& own) {
+  const int64_t now_ns = clock_.steady_ns();
+  if (now_ns - swept_ns_ >= kSweepNs) forget_tenants(now_ns);
+  Recent& live = live_.try_emplace(tenant, own.idle_ns, SIZE_MAX).first->second;
+  const size_t before = live.size();
+  live.turn(now_ns);
+  const auto limit = static_cast<size_t>(own.live_traces_max);
+  const size_t others = live_total_ - before;
+  const bool is_full =
+      live.size() >= limit || others + live.size() >= std::max(live_total_max_, limit);
+  const bool may_be = !is_full || live.contains(trace);
+  if (may_be) live[trace] = 1;
+  live_total_ = others + live.size();
+  return may_be;
+}
+
+void TraceLimits::forget_tenants(int64_t now_ns) {
+  swept_ns_ = now_ns;
+  live_total_ = 0;
+  for (auto at = live_.begin(); at != live_.end();) {
+    at->second.turn(now_ns);
+    live_total_ += at->second.size();
+    at = at->second.size() == 0 ? live_.erase(at) : std::next(at);
+  }
+}
+
+size_t TraceLimits::tenants() const {
+  const std::lock_guard lock(mutex_);
+  return live_.size();
 }
 
 bool TraceLimits::is_too_large(const std::string& tenant, const TraceId& trace,

@@ -5,7 +5,8 @@
 // A trace's size is that of its spans as protobuf, refused ones too, until nothing came for it for
 // half an hour, or for as long as this has room to remember: 256 Ki traces of all tenants. A trace
 // is live until nothing came for it for the idle period or a little longer; at the limit, traces
-// that are live may grow, and new ones are refused.
+// that are live may grow, and new ones are refused. So they are while all tenants together have
+// 1 Mi live ones, but for a tenant whose own limit is larger.
 //
 // Off unless the configuration sets them. Any thread; a call holds a lock while it goes over the
 // traces of a request.
@@ -36,7 +37,9 @@ struct TraceLimitOptions {
 
 class TraceLimits {
  public:
-  TraceLimits(const TraceLimitOptions& options, const Clock& clock);
+  // `live_total_max`: live traces of all tenants.
+  TraceLimits(const TraceLimitOptions& options, const Clock& clock,
+              size_t live_total_max = 1 << 20);
 
   struct Verdict {
     std::vector<uint32_t> refused;  // ordinals of spans in the request, ascending
@@ -55,6 +58,8 @@ class TraceLimits {
   bool is_too_large(const std::string& tenant, const TraceId& trace) const {
     return is_too_large(tenant, trace, options_);
   }
+  // Tenants of whom something is remembered.
+  size_t tenants() const;
   // The batch was not stored after all, and its sender will try again.
   void take_back(const std::string& tenant, const Batch& batch, const TraceLimitOptions& own);
   void take_back(const std::string& tenant, const Batch& batch) {
@@ -94,13 +99,18 @@ class TraceLimits {
     int64_t bytes = 0;
   };
   Reason refuse(const std::string& tenant, const Share& share, const TraceLimitOptions& own);
+  bool is_live(const std::string& tenant, const Hash128& trace, const TraceLimitOptions& own);
+  void forget_tenants(int64_t now_ns);
   void log_too_large(const std::string& tenant, const Share& share, int64_t bytes_max);
 
   const TraceLimitOptions options_;
   const Clock& clock_;
+  const size_t live_total_max_;
   mutable std::mutex mutex_;            // guards all below
   Recent sizes_;                        // bytes, of all tenants' traces
   std::map<std::string, Recent> live_;  // by tenant
+  size_t live_total_ = 0;               // traces of all of them
+  int64_t swept_ns_ = 0;                // when tenants without live traces were last looked for
   int64_t logged_ns_ = 0;               // when the second began in which so many lines were logged
   int logged_ = 0;
 };

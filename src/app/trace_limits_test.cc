@@ -110,6 +110,30 @@ TEST_F(TraceLimitsTest, RefuseNewTracesWhenManyAreLive) {
   EXPECT_THAT(refused(limits, {2, 4, 5}), ElementsAre(2)) << "1 is not";
 }
 
+TEST_F(TraceLimitsTest, ForgetTenantsWithoutLiveTraces) {
+  TraceLimits limits({.live_traces_max = 2, .idle_ns = 5 * kSecond}, clock_);
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_THAT(refused(limits, {1}, "made-up-" + std::to_string(i)), IsEmpty());
+  }
+  EXPECT_EQ(limits.tenants(), 1000U);
+  clock_.advance(10 * kSecond);
+  EXPECT_THAT(refused(limits, {1}), IsEmpty());
+  EXPECT_EQ(limits.tenants(), 1U);
+}
+
+TEST_F(TraceLimitsTest, RefuseNewTracesWhenAllTenantsHaveManyLiveOnes) {
+  TraceLimits limits({.live_traces_max = 3, .idle_ns = 5 * kSecond}, clock_, 4);
+  EXPECT_THAT(refused(limits, {1, 2}, "a"), IsEmpty());
+  EXPECT_THAT(refused(limits, {1, 2}, "b"), IsEmpty());
+  EXPECT_THAT(refused(limits, {1, 2, 3}, "a"), ElementsAre(2)) << "those that are live may grow";
+  EXPECT_THAT(refused(limits, {1}, "c"), ElementsAre(0));
+  const TraceLimitOptions large{.live_traces_max = 5, .idle_ns = 5 * kSecond};
+  EXPECT_THAT(limits.judge("d", *batch_of({1, 2}), large).refused, ElementsAre(1))
+      << "its own limit is larger than that of all";
+  clock_.advance(10 * kSecond);
+  EXPECT_THAT(refused(limits, {1}, "c"), IsEmpty());
+}
+
 TEST_F(TraceLimitsTest, ForgetOldSizesWhenThereAreVeryManyTraces) {
   TraceLimits limits({.trace_bytes_max = span_bytes()}, clock_);
   EXPECT_THAT(refused(limits, {1}), IsEmpty());

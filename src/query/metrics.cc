@@ -110,10 +110,11 @@ class Evaluation final : public SpanSink {
   Result<std::shared_ptr<const ResourceCounts::OfGroup>> resource_counts(GroupColumns& group);
   void enter(uint32_t part);
   void leave(uint32_t part);
-  std::vector<MetricsSeries> series() const;
+  Result<void> make_series();
+  Result<void> keep(MetricsSeries series);
   std::vector<MetricsLabel> labels_of(const Cells::Row& row) const;
-  void add_exemplars(const Cells::Row& row, MetricsSeries& out) const;
-  void finish(MetricsResult& out) const;
+  void add_exemplars(const Cells::Row& row, MetricsSeries& out);
+  Result<void> finish();
   Error out_of_memory() const;
 
   const MetricsQuestion& question_;
@@ -129,7 +130,7 @@ class Evaluation final : public SpanSink {
   std::unique_ptr<Cells> cells_;  // null: compare()
   std::optional<Compared> compared_;
   ExemplarPicker exemplars_;
-  mutable std::vector<bool> exemplar_taken_;
+  std::vector<bool> exemplar_taken_;
 
   std::vector<std::shared_ptr<const Part>> kept_parts_;  // as PartSet numbers them
   ResourceCounts::OfPart counts_;                        // of the part at hand
@@ -173,8 +174,8 @@ Result<MetricsResult> Evaluation::run() {
   result_.parts = parts_.size();
   if (!question_.never) CHECK_OK(scan());
   if (memory_.is_short()) return std::unexpected(out_of_memory());
-  result_.series = compared_ ? compared_->series() : series();
-  finish(result_);
+  CHECK_OK(make_series());
+  CHECK_OK(finish());
   result_.inspected_bytes = parts_.inspected().bytes;
   result_.damaged = parts_.damaged();
   return std::move(result_);
@@ -337,7 +338,7 @@ std::vector<MetricsLabel> Evaluation::labels_of(const Cells::Row& row) const {
 }
 
 // Each goes to one series: of histograms that of its bucket, of quantiles the nearest.
-void Evaluation::add_exemplars(const Cells::Row& row, MetricsSeries& out) const {
+void Evaluation::add_exemplars(const Cells::Row& row, MetricsSeries& out) {
   const double divisor = metric_.of && metric_.of->intrinsic == Intrinsic::duration ? 1e9 : 1;
   const bool own = metric_.of && metric_.function != Function::histogram_over_time;
   for (size_t i = 0; i < exemplars_.found().size(); ++i) {
@@ -353,28 +354,36 @@ void Evaluation::add_exemplars(const Cells::Row& row, MetricsSeries& out) const 
   }
 }
 
-std::vector<MetricsSeries> Evaluation::series() const {
-  std::vector<MetricsSeries> out;
+// The answer has its share of the memory as well, beside what was counted.
+Result<void> Evaluation::keep(MetricsSeries series) {
+  CHECK_OK(control_.check());
+  if (!memory_.take(bytes_of(series))) return std::unexpected(out_of_memory());
+  result_.series.push_back(std::move(series));
+  return {};
+}
+
+Result<void> Evaluation::make_series() {
+  const auto keep = [this](MetricsSeries series) { return this->keep(std::move(series)); };
+  if (compared_) return compared_->each_series(keep);
   exemplar_taken_.assign(exemplars_.found().size(), false);
-  for (Cells::Row& row : cells_->rows()) {
+  CHECK_OK(cells_->each_row([&](Cells::Row row) {
     MetricsSeries series{.labels = labels_of(row), .samples = {}, .exemplars = {}};
     series.samples = std::move(row.samples);
     add_exemplars(row, series);
-    out.push_back(std::move(series));
-  }
+    return keep(std::move(series));
+  }));
   const bool counts =
       metric_.function == Function::rate || metric_.function == Function::count_over_time;
-  if (counts && out.empty() && metric_.by.empty()) {
-    out.push_back({.labels = labels_of({.series = 0, .label = std::nullopt, .samples = {}}),
-                   .samples = std::vector<double>(question_.axis.count),
-                   .exemplars = {}});
-  }
-  return out;
+  if (!counts || !result_.series.empty() || !metric_.by.empty()) return {};
+  return keep({.labels = labels_of({.series = 0, .label = std::nullopt, .samples = {}}),
+               .samples = std::vector<double>(question_.axis.count),
+               .exemplars = {}});
 }
 
-void Evaluation::finish(MetricsResult& out) const {
+Result<void> Evaluation::finish() {
+  MetricsResult& out = result_;
   drop_empty(out.series);
-  apply(question_.query->second_stages, out.series);
+  CHECK_OK(apply(question_.query->second_stages, control_, out.series));
   put_in_order(out.series);
   if (compared_) out.incomplete = compared_->incomplete();
   for (const LabelColumn& label : grouping_.labels()) {
@@ -391,6 +400,7 @@ void Evaluation::finish(MetricsResult& out) const {
         "accuracy of each individual value is not guaranteed.",
         series_max);
   }
+  return {};
 }
 
 }  // namespace

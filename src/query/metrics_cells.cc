@@ -17,6 +17,12 @@ using Function = traceql::Metric::Function;
 constexpr uint32_t kNoSeries = ValueIds::kTooMany;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
+Cells::Row row_of(uint32_t series, uint32_t intervals, std::optional<MetricsLabel> label = {}) {
+  Cells::Row out{.series = series, .label = std::move(label), .samples = {}};
+  out.samples.reserve(intervals);
+  return out;
+}
+
 // Calls take(place, cell) for each span that has a series.
 template <class Cell, class Take>
 void each_cell(const CountedRows& counted, Grid<Cell>& grid, Take take) {
@@ -80,18 +86,17 @@ class Counts final : public Cells {
     grid_.of(series)[interval] += spans;
   }
 
-  std::vector<Row> rows() const override {
-    std::vector<Row> out;
+  Result<void> each_row(const TakeRow& take) const override {
     for (uint32_t series = 0; series < grid_.size(); ++series) {
       uint64_t any = 0;
-      Row row{.series = series, .label = std::nullopt, .samples = {}};
+      Row row = row_of(series, grid_.intervals());
       for (const uint64_t count : grid_.of(series)) {
         any |= count;
         row.samples.push_back(static_cast<double>(count) / divisor_);
       }
-      if (any != 0) out.push_back(std::move(row));
+      if (any != 0) CHECK_OK(take(std::move(row)));
     }
-    return out;
+    return {};
   }
 
  private:
@@ -119,14 +124,13 @@ class Extremes final : public Cells {
     }
   }
 
-  std::vector<Row> rows() const override {
-    std::vector<Row> out;
+  Result<void> each_row(const TakeRow& take) const override {
     for (uint32_t series = 0; series < grid_.size(); ++series) {
-      Row row{.series = series, .label = std::nullopt, .samples = {}};
+      Row row = row_of(series, grid_.intervals());
       for (const Cell& cell : grid_.of(series)) row.samples.push_back(cell.value / divisor_);
-      out.push_back(std::move(row));
+      CHECK_OK(take(std::move(row)));
     }
-    return out;
+    return {};
   }
 
  private:
@@ -155,14 +159,13 @@ class Sums final : public Cells {
     });
   }
 
-  std::vector<Row> rows() const override {
-    std::vector<Row> out;
+  Result<void> each_row(const TakeRow& take) const override {
     for (uint32_t series = 0; series < grid_.size(); ++series) {
-      Row row{.series = series, .label = std::nullopt, .samples = {}};
+      Row row = row_of(series, grid_.intervals());
       for (const Cell& cell : grid_.of(series)) row.samples.push_back(sample(cell));
-      out.push_back(std::move(row));
+      CHECK_OK(take(std::move(row)));
     }
-    return out;
+    return {};
   }
 
  private:
@@ -216,19 +219,17 @@ class Histogram final : public Cells {
     }
   }
 
-  std::vector<Row> rows() const override {
-    std::vector<Row> out;
+  Result<void> each_row(const TakeRow& take) const override {
     for (size_t i = 0; i < row_of_.size(); ++i) {
       if (row_of_[i] == kNoRow) continue;
-      Row row{.series = static_cast<uint32_t>(i / kExponents),
-              .label = MetricsLabel{"__bucket", datum(bound(i % kExponents))},
-              .samples = {}};
+      Row row = row_of(static_cast<uint32_t>(i / kExponents), grid_.intervals(),
+                       MetricsLabel{"__bucket", datum(bound(i % kExponents))});
       for (const uint64_t count : grid_.of(row_of_[i])) {
         row.samples.push_back(static_cast<double>(count));
       }
-      out.push_back(std::move(row));
+      CHECK_OK(take(std::move(row)));
     }
-    return out;
+    return {};
   }
 
   bool shows(const Row& row, double number) const override {
@@ -258,21 +259,20 @@ class Quantiles final : public Cells {
                   [&](Sketch& sketch, double number) { sketch.add(number, memory); });
   }
 
-  std::vector<Row> rows() const override {
-    std::vector<Row> out;
+  Result<void> each_row(const TakeRow& take) const override {
     for (uint32_t series = 0; series < grid_.size(); ++series) {
       uint64_t any = 0;
       for (const Sketch& sketch : grid_.of(series)) any |= sketch.count();
       if (any == 0) continue;
       for (const double q : quantiles_) {
-        Row row{.series = series, .label = MetricsLabel{"p", datum(q)}, .samples = {}};
+        Row row = row_of(series, grid_.intervals(), MetricsLabel{"p", datum(q)});
         for (const Sketch& sketch : grid_.of(series)) {
           row.samples.push_back(sketch.count() == 0 ? 0 : sketch.quantile(q) / divisor_);
         }
-        out.push_back(std::move(row));
+        CHECK_OK(take(std::move(row)));
       }
     }
-    return out;
+    return {};
   }
 
  private:

@@ -9,6 +9,8 @@
 // One thread.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,8 +44,10 @@ class Cells {
   // Whether only the number of spans matters; then so many of one series may be taken at once.
   virtual bool only_counts() const { return false; }
   virtual void add_many(uint32_t /*series*/, uint32_t /*interval*/, uint64_t /*spans*/, Memory&) {}
-  // Those that took something in, by series.
-  virtual std::vector<Row> rows() const = 0;
+  // Those that took something in, by series; the first error of `take` ends it. Only the row that
+  // is handed over takes memory of its own.
+  using TakeRow = std::function<Result<void>(Row)>;
+  virtual Result<void> each_row(const TakeRow& take) const = 0;
   // Whether a span with this number shows as an example of the row; the first that says so.
   virtual bool shows(const Row&, double /*number*/) const { return true; }
 };
@@ -57,11 +61,16 @@ class Grid {
  public:
   explicit Grid(uint32_t intervals) : intervals_(intervals) {}
 
-  // False: there is no memory for so many.
+  // False: there is no memory for so many. What it moves out of counts until it has moved.
   bool grow(uint32_t series, Memory& memory) {
     const size_t cells = size_t{series} * intervals_;
     if (cells <= cells_.size()) return true;
-    if (!memory.take((cells - cells_.size()) * sizeof(Cell))) return false;
+    if (const size_t room = cells_.capacity(); cells > room) {
+      const size_t more = std::max(cells, room + room / 2);
+      if (!memory.take(more * sizeof(Cell))) return false;
+      cells_.reserve(more);
+      memory.give(room * sizeof(Cell));
+    }
     cells_.resize(cells);
     return true;
   }
@@ -74,6 +83,10 @@ class Grid {
     return {cells_.data() + size_t{series} * intervals_, intervals_};
   }
   Cell* data() { return cells_.data(); }
+  void clear(Memory& memory) {
+    memory.give(cells_.capacity() * sizeof(Cell));
+    cells_ = {};
+  }
 
  private:
   uint32_t intervals_;

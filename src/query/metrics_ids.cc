@@ -12,7 +12,8 @@ using traceql::Datum;
 using traceql::Type;
 
 uint32_t ValueIds::add(Datum value, size_t bytes) {
-  constexpr size_t kOverheadBytes = 2 * sizeof(Datum) + 48;  // here and in a table
+  // Here and in a table, and what both move out of while they grow.
+  constexpr size_t kOverheadBytes = 3 * sizeof(Datum) + 3 * 48;
   if (values_.size() > values_max_) {
     is_full_ = true;
     return kTooMany;
@@ -32,14 +33,20 @@ uint32_t ValueIds::of_text(std::string_view text) {
   return id;
 }
 
+template <class Make>
+uint32_t ValueIds::number(CachedIds& ids, uint64_t bits, Make make) {
+  if (!ids.is_asked() && !memory_.take(CachedIds::kRecentBytes)) return kTooMany;
+  return ids.get(bits, [&] { return add(make(), 0); });
+}
+
 uint32_t ValueIds::of_number(ValueType type, uint64_t bits) {
   switch (type) {
     case ValueType::integer:
-      return numbers_[0].get(bits, [&] { return add(datum(static_cast<int64_t>(bits)), 0); });
+      return number(numbers_[0], bits, [&] { return datum(static_cast<int64_t>(bits)); });
     case ValueType::real:
-      return numbers_[1].get(bits, [&] { return add(datum(std::bit_cast<double>(bits)), 0); });
+      return number(numbers_[1], bits, [&] { return datum(std::bit_cast<double>(bits)); });
     default:
-      return numbers_[2].get(bits, [&] { return add(datum<bool>(bits != 0), 0); });
+      return number(numbers_[2], bits, [&] { return datum<bool>(bits != 0); });
   }
 }
 

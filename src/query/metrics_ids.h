@@ -44,6 +44,11 @@ class Memory {
     used_ += static_cast<int64_t>(bytes);
     return true;
   }
+  // Of what was taken.
+  void give(uint64_t bytes) {
+    used_ -= static_cast<int64_t>(bytes);
+    (void)charge_.set(used_);  // what is less is always granted
+  }
   bool is_short() const { return is_short_; }
   // Why it is short, if that is for want of the memory of all.
   const std::optional<Error>& refusal() const { return refusal_; }
@@ -62,7 +67,9 @@ class Memory {
 class CachedIds {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint64_t kRecentBytes = 8 << 10;  // once asked
 
+  bool is_asked() const { return !recent_.empty(); }
   // The number of the key, or what `make` gives it; kNone is not kept.
   template <class Make>
   uint32_t get(uint64_t key, Make make) {
@@ -88,7 +95,8 @@ class CachedIds {
     using is_avalanching = void;
     size_t operator()(uint64_t key) const { return mix64(key ^ kProcessSeed); }
   };
-  std::vector<Recent> recent_;  // once asked
+  static_assert(sizeof(Recent) << kBits == kRecentBytes);
+  std::vector<Recent> recent_;
   boost::unordered_flat_map<uint64_t, uint32_t, Hash> ids_;
 };
 
@@ -116,6 +124,8 @@ class ValueIds {
     size_t operator()(std::string_view text) const { return text_hash(text); }
   };
   uint32_t add(traceql::Datum value, size_t bytes);
+  template <class Make>
+  uint32_t number(CachedIds& ids, uint64_t bits, Make make);
 
   uint32_t values_max_;
   Memory& memory_;

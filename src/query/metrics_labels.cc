@@ -85,6 +85,7 @@ Result<void> LabelColumn::read_intrinsic(GroupColumns& group, const PickedRows& 
       return {};
     }
     case Intrinsic::duration:
+      if (!durations_.is_asked()) (void)memory_.take(CachedIds::kRecentBytes);
       rows.each(TRY(group.field(Field::duration_ns))->column, [&](uint32_t place, uint64_t ns) {
         ids[place] = durations_.get(
             ns, [&] { return values_.of(datum(Duration{static_cast<int64_t>(ns)})); });
@@ -124,21 +125,32 @@ Result<void> LabelColumn::read_owned(GroupColumns& group, const PickedRows& owne
   return {};
 }
 
+// The first ones.
+void LabelColumn::forget_codes(size_t count) {
+  for (size_t i = 0; i < count; ++i) memory_.give(codes_[i].ids.size() * sizeof(uint32_t));
+  codes_.erase(codes_.begin(), codes_.begin() + static_cast<ptrdiff_t>(count));
+}
+
 LabelColumn::Codes& LabelColumn::codes_of(const TypedColumn& column, uint64_t serial) {
-  if (serial != serial_) codes_.clear();
+  if (serial != serial_) forget_codes(codes_.size());
   serial_ = serial;
+  const size_t size = column.column.texts->size();
   for (Codes& known : codes_) {
     if (known.texts == column.column.texts && known.type == column.type) {
-      known.ids.resize(std::max<size_t>(known.ids.size(), known.texts->size()), kUnknown);
+      if (size > known.ids.size()) {
+        (void)memory_.take((size - known.ids.size()) * sizeof(uint32_t));
+        known.ids.resize(size, kUnknown);
+      }
       return known;
     }
   }
-  if (codes_.size() == kDictionariesMax) codes_.erase(codes_.begin());
+  if (codes_.size() == kDictionariesMax) forget_codes(1);
+  (void)memory_.take(size * sizeof(uint32_t));  // what it ends is seen after the row group
   Codes& fresh = codes_.emplace_back();
   fresh.texts = column.column.texts;
   fresh.type = column.type;
   fresh.keep = column.column.keep;
-  fresh.ids.resize(fresh.texts->size(), kUnknown);
+  fresh.ids.resize(size, kUnknown);
   return fresh;
 }
 
@@ -190,6 +202,16 @@ Result<uint32_t> LabelColumn::of_table(GroupColumns& group, Scope owner, uint32_
                                         : Field::scope_version,
                                     number));
   return values_.of_text(text ? text->text : std::string_view());
+}
+
+Result<uint32_t> LabelColumn::of_owner(GroupColumns& group, Scope owner, uint32_t number) {
+  if (table_.serial != group.part().serial()) {
+    table_ = {group.part().serial(), std::vector<uint32_t>(group.owners(owner).count, kUnknown)};
+  }
+  if (number >= table_.ids.size()) return fail(Code::corrupt, "an owner that is not there");
+  uint32_t& known = table_.ids[number];
+  if (known == kUnknown) known = TRY(of_table(group, owner, number));
+  return known;
 }
 
 Result<void> LabelColumn::read_table(GroupColumns& group, const PickedRows& rows, Scope owner,
@@ -261,10 +283,12 @@ Result<uint32_t> LabelColumn::of_resource(GroupColumns& group, uint32_t resource
 Grouping::Grouping(std::span<const Attribute> by, uint32_t values_max, Memory& memory)
     : memory_(memory), levels_(by.size()), size_(by.empty() ? 1 : 0) {
   for (const Attribute& attribute : by) labels_.emplace_back(attribute, values_max, memory);
+  (void)memory.take(by.size() * CachedIds::kRecentBytes);
 }
 
 uint32_t Grouping::join(size_t level, uint32_t before, uint32_t value) {
-  constexpr size_t kNodeBytes = 64;  // with its place in the table
+  // With its place in the table, and what both move out of while they grow.
+  constexpr size_t kNodeBytes = 3 * sizeof(Node) + 72;
   if (before == kNoSeries || value == ValueIds::kTooMany) return kNoSeries;
   Level& to = levels_[level];
   const uint64_t key = uint64_t{before} << 32 | value;

@@ -38,6 +38,8 @@ class LabelColumn {
   // Whether in this row group it says the same for all spans of a resource.
   Result<bool> is_of_resource(GroupColumns& group) const;
   Result<uint32_t> of_resource(GroupColumns& group, uint32_t resource);
+  // What a resource or a scope of the part has; looked up once.
+  Result<uint32_t> of_owner(GroupColumns& group, Scope owner, uint32_t number);
 
   const traceql::Attribute& attribute() const { return attribute_; }
   const ValueIds& values() const { return values_; }
@@ -68,6 +70,7 @@ class LabelColumn {
   void read_column(const TypedColumn& column, uint64_t serial, const PickedRows& rows,
                    std::span<uint32_t> ids);
   Codes& codes_of(const TypedColumn& column, uint64_t serial);
+  void forget_codes(size_t count);
   uint32_t id_of_code(Codes& codes, uint64_t code);
   Result<uint32_t> of_table(GroupColumns& group, Scope owner, uint32_t number);
 

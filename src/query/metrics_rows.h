@@ -4,6 +4,7 @@
 // Used again and again, so that its arrays keep their memory. One thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -57,6 +58,7 @@ class PickedRows {
 
  private:
   static constexpr uint32_t kNoPlace = UINT32_MAX;
+  static constexpr uint32_t kFewShare = 16;  // of a column's values
 
   void find_places() const;
   void drop_others(const Column& starts, const MetricsAxis& axis);
@@ -77,12 +79,27 @@ class PickedRows {
       }
       return;
     }
+    if (!all_ && count_ < slice.count / kFewShare) return each_of_few(slice, take, at);
     if (!all_ && places_.empty()) find_places();
     for (uint32_t i = 0; i < slice.count; ++i) {
       const uint32_t offset = slice.owners[i] - group_.first;
       if (offset >= group_.count) continue;
       const uint32_t place = all_ ? offset : places_[offset];
       if (place != kNoPlace) take(place, at(i));
+    }
+  }
+
+  // Looks the picked rows up among the owners, not the other way round.
+  template <class Take, class At>
+  void each_of_few(const Slice& slice, Take& take, At at) const {
+    const uint32_t* const end = slice.owners + slice.count;
+    const uint32_t* from = slice.owners;
+    for (uint32_t place = 0; place < count_ && from != end; ++place) {
+      const uint32_t owner = row(place);
+      from = std::lower_bound(from, end, owner);
+      for (; from != end && *from == owner; ++from) {
+        take(place, at(static_cast<uint32_t>(from - slice.owners)));
+      }
     }
   }
 

@@ -1,5 +1,7 @@
 // topk and bottomk look at each point in time for itself. Of equal points, topk takes the series
 // whose labels come first in the alphabet, or are larger numbers; bottomk the other way round.
+// Numbers come before texts: compared as texts with texts alone they would have no order (31, 30,
+// "305").
 #include "query/metrics_series.h"
 
 #include <algorithm>
@@ -25,7 +27,9 @@ double number_of(const Datum& value) {
 
 // -1, 0, 1: whether topk takes a before b.
 int rank(const Datum& a, const Datum& b) {
-  if (traceql::is_number(a.type()) && traceql::is_number(b.type())) {
+  const bool is_number = traceql::is_number(a.type());
+  if (is_number != traceql::is_number(b.type())) return is_number ? -1 : 1;
+  if (is_number) {
     const double x = number_of(a);
     const double y = number_of(b);
     if (std::isnan(x) || std::isnan(y)) {  // behind all numbers, so that there is one order
@@ -46,9 +50,10 @@ bool goes_first(const MetricsSeries& a, const MetricsSeries& b) {
   return a.labels.size() < b.labels.size();
 }
 
-void keep_best(const SecondStage& stage, std::vector<MetricsSeries>& all) {
+Result<void> keep_best(const SecondStage& stage, const QueryControl& control,
+                       std::vector<MetricsSeries>& all) {
   const bool top = stage.function == SecondStage::Function::topk;
-  if (stage.limit >= static_cast<int64_t>(all.size())) return;
+  if (stage.limit >= static_cast<int64_t>(all.size())) return {};
   const auto limit = static_cast<size_t>(std::max<int64_t>(0, stage.limit));
   std::vector<uint32_t> by_labels(all.size());
   std::iota(by_labels.begin(), by_labels.end(), 0U);
@@ -60,6 +65,7 @@ void keep_best(const SecondStage& stage, std::vector<MetricsSeries>& all) {
   const size_t intervals = all.empty() ? 0 : all.front().samples.size();
   std::vector<uint32_t> here;
   for (size_t t = 0; t < intervals; ++t) {
+    CHECK_OK(control.check());
     here.clear();
     for (uint32_t s = 0; s < all.size(); ++s) {
       if (!std::isnan(all[s].samples[t])) here.push_back(s);
@@ -74,9 +80,11 @@ void keep_best(const SecondStage& stage, std::vector<MetricsSeries>& all) {
     });
     for (auto out = first_out; out != here.end(); ++out) all[*out].samples[t] = kNone;
   }
+  return {};
 }
 
-void keep_passing(const SecondStage& stage, std::vector<MetricsSeries>& all) {
+Result<void> keep_passing(const SecondStage& stage, const QueryControl& control,
+                          std::vector<MetricsSeries>& all) {
   const Datum bound = traceql::datum(stage.value);
   const auto fails = [&](double sample) {
     const auto result = traceql::compute(stage.op, traceql::datum(sample), bound);
@@ -84,11 +92,22 @@ void keep_passing(const SecondStage& stage, std::vector<MetricsSeries>& all) {
     return holds == nullptr || !*holds;
   };
   for (MetricsSeries& series : all) {
+    CHECK_OK(control.check());
     for (double& sample : series.samples) {
       if (!std::isnan(sample) && fails(sample)) sample = kNone;
     }
     std::erase_if(series.exemplars, [&](const MetricsExemplar& e) { return fails(e.value); });
   }
+  return {};
+}
+
+uint64_t bytes_of(const std::vector<MetricsLabel>& labels) {
+  uint64_t out = labels.capacity() * sizeof(MetricsLabel);
+  for (const MetricsLabel& label : labels) {
+    out += label.key.capacity();
+    if (const auto* text = label.value.get_if<std::string>()) out += text->capacity();
+  }
+  return out;
 }
 
 }  // namespace
@@ -119,15 +138,23 @@ void put_in_order(std::vector<MetricsSeries>& all) {
   all = std::move(out);
 }
 
-void apply(const std::vector<SecondStage>& stages, std::vector<MetricsSeries>& all) {
+Result<void> apply(const std::vector<SecondStage>& stages, const QueryControl& control,
+                   std::vector<MetricsSeries>& all) {
   for (const SecondStage& stage : stages) {
-    if (stage.function == SecondStage::Function::compare) {
-      keep_passing(stage, all);
-    } else {
-      keep_best(stage, all);
-    }
+    const bool filters = stage.function == SecondStage::Function::compare;
+    CHECK_OK(filters ? keep_passing(stage, control, all) : keep_best(stage, control, all));
     drop_empty(all);
   }
+  return {};
+}
+
+uint64_t bytes_of(const MetricsSeries& series) {
+  uint64_t out = 2 * sizeof(MetricsSeries) + 2 * bytes_of(series.labels) +
+                 series.samples.capacity() * sizeof(double);
+  for (const MetricsExemplar& exemplar : series.exemplars) {
+    out += sizeof(MetricsExemplar) + bytes_of(exemplar.labels);
+  }
+  return out;
 }
 
 }  // namespace vivace::metrics

@@ -40,6 +40,8 @@ class PipelineScan final : public TraceVisitor {
   Result<void> visit(uint32_t part, uint32_t group);
   Result<void> visit_plain(uint32_t part, uint32_t group);
   void take(const TraceRows::Place& place);
+  bool lies_here(const TraceRows& rows) const;
+  Result<void> go_without(const Error& error);
 
   PartSet& parts_;
   Pipeline& pipeline_;
@@ -87,8 +89,7 @@ Result<void> PipelineScan::visit(uint32_t part, uint32_t group) {
   here_ = {part, group};
   here_rows_ = parts_.part(part).groups()[group].rows;
   found_ = Bits(here_rows_.count);
-  const auto visited = traces_.visit(part, group, *this);
-  if (!visited && !parts_.contain(visited.error(), part, group)) return visited;
+  CHECK_OK(traces_.visit(part, group, *this));  // what was found in a damaged one is left out
   if (found_.none()) return {};
   return sink_.take(part, *parts_.group(part, group), found_);
 }
@@ -107,18 +108,36 @@ void PipelineScan::take(const TraceRows::Place& place) {
 }
 
 Result<void> PipelineScan::whole(TraceRows& rows, const TraceEntry&, TracePlaces::Place) {
-  for (const MatchedSpans& set : TRY(pipeline_.evaluate(rows))) {
+  const auto sets = pipeline_.evaluate(rows);
+  if (!sets) return lies_here(rows) ? std::unexpected(sets.error()) : go_without(sets.error());
+  for (const MatchedSpans& set : *sets) {
     set.each([&](uint32_t span) { take(rows.place(span)); });
   }
   return {};
+}
+
+bool PipelineScan::lies_here(const TraceRows& rows) const {
+  for (uint32_t span = 0; span < rows.size(); ++span) {
+    const TraceRows::Place place = rows.place(span);
+    if (place.part != here_.first || place.row - here_rows_.first >= here_rows_.count) return false;
+  }
+  return true;
+}
+
+// A trace that reaches into other row groups, one of which is damaged: the others of this one are
+// whole.
+Result<void> PipelineScan::go_without(const Error& error) {
+  if (parts_.contain(error, here_.first, here_.second)) return {};
+  return std::unexpected(error);
 }
 
 Result<void> PipelineScan::split(const TraceId& id, TracePlaces::Place place) {
   if (!gathered_.insert(id).second) return {};
   if (gathered_.size() % kChecksEvery == 0) CHECK_OK(control_.check());
   GatheredRows rows(bits_);
-  const TracePlaces places = TRY(parts_.find(id, place));
-  CHECK_OK(rows.gather(places));
+  const auto places = parts_.find(id, place);
+  if (!places) return go_without(places.error());
+  if (const auto gathered = rows.gather(*places); !gathered) return go_without(gathered.error());
   return whole(rows, {}, place);
 }
 

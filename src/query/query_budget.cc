@@ -40,7 +40,7 @@ QueryBudget::QueryBudget(Options options, Metrics& metrics)
   auto& waiting = metrics.gauge("vivace_query_memory_waiting", "Queries that wait for memory.");
   metrics.gauge("vivace_query_memory_bytes_max", "Limit of vivace_query_memory_bytes.")
       .Set(static_cast<double>(options.bytes_max));
-  metrics.on_scrape([this, &bytes, &waiting] {
+  hook_ = metrics.on_scrape([this, &bytes, &waiting] {
     const Usage now = usage();
     bytes.Set(static_cast<double>(now.bytes));
     waiting.Set(now.waiting);

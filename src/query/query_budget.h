@@ -108,6 +108,8 @@ class QueryBudget {
   uint64_t born_ = 0;
   uint32_t shares_taken_ = 0;
   int64_t pool_used_ = 0;
+
+  Metrics::ScrapeHook hook_;
 };
 
 // What one question has of the budget.
