@@ -4,11 +4,12 @@
 //
 //   vivace_bench --binary build/release/vivace [ROW...] [--full] [--dir FOLDER] [--json FILE]
 //                [--spans 5000000] [--seconds 20] [--templates 2000] [--conns 16] [--starts 5]
-//                [--lookups 2000]
+//                [--lookups 2000] [--uncompacted] [--keep]
 //
 // Rows are named in `kRows` below; without any, all of them run. --full: 20 M spans, phases of 60
-// s. Times and CPU are of a run that shares the machine with the load generator. See
-// bench/README.md.
+// s. traceql alone takes 20 M spans, too; --uncompacted has it ask many small blocks, --keep leaves
+// its store in the folder for the next run. Times and CPU are of a run that shares the machine with
+// the load generator. See bench/README.md.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -38,6 +39,7 @@ constexpr NamedRow kRows[] = {
     {"lookup", "trace by id", measure_lookup},
     {"search", "searches without a match, and with many", measure_search},
     {"restart", "SIGTERM and kill -9 to ready", measure_restart},
+    {"traceql", "searches, metrics and tags over many spans; warm, cold", measure_traceql},
     {"gzip", "what gzipped bodies cost more", measure_gzip},
     {"split", "small requests over 64 connections", measure_split},
     {"memory", "peak memory, saturated, with queries", measure_memory},
@@ -59,12 +61,17 @@ Plan plan_of(const Flags& flags) {
   std::filesystem::create_directories(parent);
   return {.binary = flags.text("--binary", ""),
           .folder = std::filesystem::absolute(parent).string() + "/" + std::to_string(::getpid()),
+          .parent = std::filesystem::absolute(parent).string(),
           .spans = flags.count("--spans", full ? 20'000'000 : 5'000'000),
           .templates = static_cast<int>(flags.count("--templates", 2000)),
           .connections = static_cast<int>(flags.count("--conns", 16)),
           .starts = static_cast<int>(flags.count("--starts", 5)),
           .seconds = flags.number("--seconds", full ? 60 : 20),
-          .lookups = flags.count("--lookups", 2000)};
+          .lookups = flags.count("--lookups", 2000),
+          .traceql_spans =
+              flags.count("--spans", flags.words().empty() && !full ? 5'000'000 : 20'000'000),
+          .uncompacted = flags.has("--uncompacted"),
+          .keep = flags.has("--keep")};
 }
 
 bool write_file(const std::string& path, const std::string& text) {
@@ -75,7 +82,7 @@ bool write_file(const std::string& path, const std::string& text) {
 }
 
 int run(int argc, char** argv) {
-  const Flags flags(argc, argv, 1, {"--full"});
+  const Flags flags(argc, argv, 1, {"--full", "--uncompacted", "--keep"});
   if (!flags.has("--binary")) return usage();
   std::vector<const NamedRow*> rows;
   for (const std::string& name : flags.words()) {

@@ -20,7 +20,7 @@ constexpr size_t kTogether = 16;  // batches that live at once
 struct Set {
   GeneratorCost cost;
   config::Generator config;
-  generator::SeriesBudget budget{.series_max = 1'000'000};
+  generator::SeriesBudget budget{.unbounded = {.series_max = 1'000'000}};
   Metrics metrics;
   std::unique_ptr<generator::Tenant> tenant;
   double ns = 0;
@@ -134,7 +134,7 @@ GeneratorCosts measure_generator(const Workload& workload, uint64_t spans,
 SeriesCost measure_series() {
   const config::SpanMetrics defaults;
   const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
-  generator::SeriesBudget budget{.series_max = 10 << 20};
+  generator::SeriesBudget budget;
   generator::Registry registry(budget);
   registry.options = {.labels = {{"__metrics_gen_instance", "bench"}, {"source", "tempo"}},
                       .series_max = 10 << 20,

@@ -20,13 +20,17 @@ namespace vivace::bench {
 
 struct Plan {
   std::string binary;
-  std::string folder;  // everything is written below it
+  std::string folder;  // everything is written below it, but what is kept
+  std::string parent;  // of that folder
   uint64_t spans = 5'000'000;
   int templates = 2000;
   int connections = 16;
   int starts = 5;
   double seconds = 20;  // of phases that go by time
   uint64_t lookups = 2000;
+  uint64_t traceql_spans = 20'000'000;
+  bool uncompacted = false;  // traceql: of many blocks that were never merged
+  bool keep = false;         // its store, for later runs
 };
 
 // A load and what it took.
@@ -113,5 +117,6 @@ void measure_disk(Scene& scene);           // rows_read.cc
 void measure_lookup(Scene& scene);
 void measure_search(Scene& scene);
 void measure_restart(Scene& scene);
+void measure_traceql(Scene& scene);  // rows_traceql.cc
 
 }  // namespace vivace::bench

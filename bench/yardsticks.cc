@@ -212,4 +212,15 @@ double scan_ns_per_value(uint64_t values) {
   return ns / static_cast<double>(std::max<uint64_t>(values, 1));
 }
 
+double count_ns_per_value(uint64_t values) {
+  std::vector<uint32_t> codes(values);
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint32_t>(mix(i) % 1000);
+  std::vector<uint64_t> counts(1000);
+  const Steady::time_point start = Steady::now();
+  for (const uint32_t code : codes) ++counts[code];
+  const double ns = ns_since(start);
+  ASSERT(counts[7] <= values);
+  return ns / static_cast<double>(std::max<uint64_t>(values, 1));
+}
+
 }  // namespace vivace::bench

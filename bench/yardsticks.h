@@ -37,4 +37,7 @@ double inflate_ns_per_span(const Workload& workload, uint64_t traces);
 // of a column of codes must do.
 double scan_ns_per_value(uint64_t values);
 
+// Nanoseconds a value to count how often each of 1,000 codes comes among so many.
+double count_ns_per_value(uint64_t values);
+
 }  // namespace vivace::bench
