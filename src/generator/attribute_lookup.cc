@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/hash.h"
-
 namespace vivace::generator {
 
 AttributeLookup::Slot AttributeLookup::want(std::string_view key) {

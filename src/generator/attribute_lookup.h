@@ -17,9 +17,23 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/hash.h"
 #include "model/batch.h"
 
 namespace vivace::generator {
+
+// Equal for equal values of one type; also where there is none.
+inline uint64_t value_hash(const BatchAttribute* attribute) {
+  if (attribute == nullptr) return 0x9ae16a3b2f90404fULL;
+  const Value& value = attribute->value;
+  const auto type = static_cast<uint64_t>(value.type);
+  return is_text(value.type) ? attribute->hash + type : mix64(value.bits ^ kProcessSeed) + type;
+}
+
+// One hash of two, in this order.
+constexpr uint64_t mix_hash(uint64_t hash, uint64_t more) {
+  return mix64((hash ^ more) * 0x9e3779b97f4a7c15ULL + more);
+}
 
 class AttributeLookup {
  public:
@@ -28,13 +42,28 @@ class AttributeLookup {
   Slot want(std::string_view key);
   void begin(const Batch& batch);
 
-  const BatchAttribute* find(const AttributeRun& run, Slot slot) {
+  // The attributes of one run, of which several are wanted. It lives until another one is made.
+  class View {
+   public:
+    const BatchAttribute* find(Slot slot) const {
+      const uint32_t place = places_[slot];
+      return place == kUnknown ? nullptr : first_ + place;
+    }
+
+   private:
+    friend class AttributeLookup;
+    View(const uint32_t* places, const BatchAttribute* first) : places_(places), first_(first) {}
+    const uint32_t* places_;
+    const BatchAttribute* first_;
+  };
+
+  View view(const AttributeRun& run) {
     uint32_t places = places_of_shape_[run.shape];
     if (places == kUnknown) [[unlikely]]
       places = learn(run.shape);
-    const uint32_t place = places_[places + slot];
-    return place == kUnknown ? nullptr : &batch_->attributes[run.first + place];
+    return {places_.data() + places, batch_->attributes.data() + run.first};
   }
+  const BatchAttribute* find(const AttributeRun& run, Slot slot) { return view(run).find(slot); }
 
   const Batch& batch() const { return *batch_; }
 

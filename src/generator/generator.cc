@@ -50,7 +50,8 @@ Generator::Generator(const GeneratorOptions& options, const Clock& clock, Metric
       waiting_("generator", options.queue_bytes_max),
       queue_(kBatchesMax),
       series_{.unbounded = {.series_max = options.series_max_default},
-              .bounded = {.series_max = options.series_max_bounded}} {
+              .bounded = {.series_max = options.series_max_bounded},
+              .sides = {.bytes_max = options.edge_bytes_max}} {
   auto& bytes =
       metrics.gauge("vivace_generator_queue_bytes", "Batches that wait for the metrics-generator.");
   metrics.gauge("vivace_generator_queue_bytes_max", "Limit of vivace_generator_queue_bytes.")
@@ -209,8 +210,7 @@ Generator::Entry* Generator::entry_of(const std::string& name, uint64_t spans) {
       std::make_unique<Tenant>(config,
                                TenantOptions{.tenant = name,
                                              .instance = options_.instance,
-                                             .series_max_default = options_.series_max_default,
-                                             .edge_bytes_max = options_.edge_bytes_max},
+                                             .series_max_default = options_.series_max_default},
                                series_, metrics_);
   entry.heard_ns = now_ns;
   entry.collect_ns = std::numeric_limits<int64_t>::max();

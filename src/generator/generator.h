@@ -47,7 +47,7 @@ struct GeneratorOptions {
   int64_t series_max_bounded = 1'000'000;  // of all tenants with one
   size_t tenants_max = 1000;               // beside those that the overrides name
   int64_t queue_bytes_max = 16 << 20;      // of batches that wait
-  int64_t edge_bytes_max = 8 << 20;
+  int64_t edge_bytes_max = 8 << 20;        // of sides of edges that wait, of all tenants
   int64_t send_bytes_max = 16 << 20;  // of bodies that wait, for all tenants, for each receiver
   // Overrides of single tenants as they are now, asked for with every batch; null: there never are
   // any.

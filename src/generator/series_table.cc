@@ -3,6 +3,7 @@
 #include "generator/series_table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace vivace::generator {
@@ -24,6 +25,7 @@ SeriesTable::SeriesTable(const TableSpec& spec, Registry& registry)
     bound_labels_.push_back(label_field("le", bound_text(bound)));
   }
   bound_labels_.push_back(label_field("le", "+Inf"));
+  learn_bounds();
   for (const MetricSpec& metric : spec.metrics) {
     Metric& to = metrics_.emplace_back();
     to.spec = metric;
@@ -55,6 +57,21 @@ SeriesTable::SeriesTable(const TableSpec& spec, Registry& registry)
   }
 }
 
+void SeriesTable::learn_bounds() {
+  constexpr uint64_t kExponents = 0x800;
+  padded_bounds_ = bounds_;
+  padded_bounds_.push_back(INFINITY);
+  for (uint64_t exponent = 0; exponent < kExponents; ++exponent) {
+    const auto least = std::bit_cast<double>(exponent << 52);
+    const auto below = std::ranges::lower_bound(bounds_, least) - bounds_.begin();
+    if (!bounds_below_.empty()) {
+      bounds_together_ =
+          std::max(bounds_together_, static_cast<size_t>(below) - bounds_below_.back());
+    }
+    bounds_below_.push_back(static_cast<uint32_t>(below));
+  }
+}
+
 SeriesTable::~SeriesTable() {
   for (Row row = 0; row < rows_.size(); ++row) {
     if (rows_[row].is_used) remove(row);
@@ -75,10 +92,42 @@ SeriesTable::Row SeriesTable::enter(uint64_t key, LabelSet& labels) {
 
 void SeriesTable::remember(uint64_t key, Row row) {
   // Keys without a row of their own must not take memory without bound.
-  if (rows_by_key_.size() >= std::max(kKeysMin, 4 * rows())) rows_by_key_.clear();
+  if (rows_by_key_.size() >= std::max(kKeysMin, 4 * rows())) forget_keys();
   rows_by_key_.insert_or_assign(key, row);
+  if (row == overflow_) ++keys_past_room_;
   last_key_ = key;
   last_row_ = row;
+}
+
+// They are found again by their labels.
+void SeriesTable::forget_keys() {
+  rows_by_key_.clear();
+  keys_past_room_ = 0;
+  last_key_ = 0;
+  last_row_ = kUnknown;
+}
+
+void SeriesTable::forget_keys_past_room() {
+  boost::unordered::erase_if(rows_by_key_, [&](const auto& k) { return k.second == overflow_; });
+  keys_past_room_ = 0;
+  last_key_ = 0;
+  last_row_ = kUnknown;
+}
+
+SeriesTable::Row SeriesTable::begin_first(Row row, uint32_t metric) {
+  const int64_t series = metrics_[metric].series;
+  if (row != overflow_ && !registry_.has_room(series)) {
+    ++registry_.limited;
+    const double touched_ms = *values_of(row);
+    row = overflow_row();
+    *values_of(row) = touched_ms;
+  }
+  RowState& state = rows_[row];
+  if ((state.present >> metric & 1) != 0) return row;
+  state.present |= 1U << metric;
+  registry_.count(series);
+  registry_.added += static_cast<uint64_t>(series);
+  return row;
 }
 
 SeriesTable::Row SeriesTable::enter_labels(SeriesLabels labels, bool past_limit) {
@@ -159,9 +208,7 @@ void SeriesTable::expire(int64_t before_ms) {
     removed = true;
   }
   if (!removed) return;
-  rows_by_key_.clear();  // found again by their labels
-  last_key_ = 0;
-  last_row_ = kUnknown;
+  forget_keys();
 }
 
 void SeriesTable::collect(std::span<RoundWriter* const> writers) {
@@ -231,7 +278,7 @@ void SeriesTable::collect_classic(Row row, const Metric& metric, Point point,
   for (size_t i = 0; i < metric.labels.size(); i += 4) {
     double count = 0;
     for (size_t bucket = 0; bucket < bound_labels_.size(); ++bucket) {
-      count += values[bucket];
+      count += values[1 + bucket];
       point.bound = bound_labels_[bucket];
       const uint32_t slot =
           registry_.options.exemplars ? slots_of(row)[metric.first_slot + bucket] : 0;
@@ -242,7 +289,7 @@ void SeriesTable::collect_classic(Row row, const Metric& metric, Point point,
     point.exemplar = nullptr;
     write(metric.labels[i], count);
     const bool begins_at_zero = std::exchange(point.begins_at_zero, false);
-    write(metric.labels[i + 1], values[bound_labels_.size()]);
+    write(metric.labels[i + 1], values[0]);
     point.begins_at_zero = begins_at_zero;
   }
 }

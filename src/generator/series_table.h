@@ -13,6 +13,7 @@
 // The generator's thread.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/hash.h"
+#include "generator/half_edges.h"
 #include "generator/label_set.h"
 #include "generator/native_histogram.h"
 #include "generator/round_writer.h"
@@ -59,6 +61,7 @@ struct SeriesPool {
 struct SeriesBudget {
   SeriesPool unbounded;
   SeriesPool bounded;
+  SideBudget sides = {};  // of edges that wait for their other side
 };
 
 // What the tables of one tenant share.
@@ -124,6 +127,12 @@ class SeriesTable {
   SeriesTable(const SeriesTable&) = delete;
   SeriesTable& operator=(const SeriesTable&) = delete;
 
+  // A batch begins. Keys that found no room are new again when there is some.
+  void begin_batch() {
+    if (keys_past_room_ > 0 && registry_.has_room(row_series_)) [[unlikely]]
+      forget_keys_past_room();
+  }
+
   Row find(uint64_t key) {
     if (key == last_key_) return last_row_;
     const auto found = rows_by_key_.find(key);
@@ -138,7 +147,7 @@ class SeriesTable {
   void touch(Row row, int64_t now_ms) { *values_of(row) = static_cast<double>(now_ms); }
   void add(Row row, uint32_t metric, double value) {
     const Metric& m = metrics_[metric];
-    if (m.spec.on_first_use) begin(row, metric);
+    if (m.spec.on_first_use) row = begin(row, metric);
     values_of(row)[m.offset] += value;
   }
   void set(Row row, uint32_t metric, double value) {
@@ -147,16 +156,25 @@ class SeriesTable {
   // `seconds` into a histogram, `weight` times.
   void observe(Row row, uint32_t metric, double seconds, double weight, const TraceId& trace) {
     const Metric& m = metrics_[metric];
-    if (m.spec.on_first_use) begin(row, metric);
+    if (m.spec.on_first_use) row = begin(row, metric);
     double* const values = values_of(row) + m.offset;
-    size_t bucket = 0;
-    for (const double bound : bounds_) bucket += seconds > bound ? 1 : 0;
-    values[bucket] += weight;
-    values[bounds_.size() + 1] += seconds * weight;
+    const size_t bucket = bucket_of(seconds);
+    values[0] += seconds * weight;
+    values[1 + bucket] += weight;
     if (form_.native) [[unlikely]]
       observe_native(row, m, {.value = seconds, .weight = weight, .trace = trace});
     if (registry_.options.exemplars) {
       note_exemplar(slots_of(row)[m.first_slot + bucket], seconds, trace);
+    }
+  }
+
+  // Asks for the memory of a row that will be added to soon.
+  void prefetch(Row row) const {
+    const double* const values = values_[row / kChunkRows].get() + (row % kChunkRows) * stride_;
+    __builtin_prefetch(values, 1);
+    __builtin_prefetch(values + 8, 1);
+    if (slots_stride_ > 0) {
+      __builtin_prefetch(slots_[row / kChunkRows].get() + (row % kChunkRows) * slots_stride_);
     }
   }
 
@@ -200,6 +218,14 @@ class SeriesTable {
   uint32_t* slots_of(Row row) {
     return slots_[row / kChunkRows].get() + (row % kChunkRows) * slots_stride_;
   }
+  // How many bounds the value, which is not below 0, is above. Its exponent tells of most.
+  size_t bucket_of(double value) const {
+    size_t bucket = bounds_below_[std::bit_cast<uint64_t>(value) >> 52 & 0x7ff];
+    for (size_t i = 0; i < bounds_together_; ++i) {
+      bucket += value > padded_bounds_[bucket] ? 1 : 0;
+    }
+    return bucket;
+  }
   void note_exemplar(uint32_t& slot, double value, const TraceId& trace) {
     if (slot == 0) {
       exemplars_.push_back({trace, value});
@@ -209,19 +235,21 @@ class SeriesTable {
       exemplars_[slot - 1] = {trace, value};
     }
   }
-  void begin(Row row, uint32_t metric) {
-    RowState& state = rows_[row];
-    if ((state.present >> metric & 1) != 0) return;
-    state.present |= 1U << metric;
-    registry_.count(metrics_[metric].series);
-    registry_.added += static_cast<uint64_t>(metrics_[metric].series);
+  // The row that takes the metric's values: the overflow row when there is no room for a metric
+  // that the row did not have so far.
+  Row begin(Row row, uint32_t metric) {
+    return (rows_[row].present >> metric & 1) != 0 ? row : begin_first(row, metric);
   }
 
+  Row begin_first(Row row, uint32_t metric);
+  void learn_bounds();
   Row enter_labels(SeriesLabels labels, bool past_limit);
   Row overflow_row();
   Row new_row();
   void remove(Row row);
   void remember(uint64_t key, Row row);
+  void forget_keys();
+  void forget_keys_past_room();
   void collect_row(Row row, std::span<RoundWriter* const> writers);
   void observe_native(Row row, const Metric& metric, const Observation& observation);
   void collect_classic(Row row, const Metric& metric, Point point,
@@ -233,6 +261,9 @@ class SeriesTable {
   const HistogramForm form_;
   std::vector<Metric> metrics_;
   std::vector<double> bounds_;
+  std::vector<double> padded_bounds_;      // and +Inf
+  std::vector<uint32_t> bounds_below_;     // by exponent: bounds that are below all such values
+  size_t bounds_together_ = 0;             // at most, with one exponent
   std::vector<std::string> bound_labels_;  // le, with +Inf
   uint64_t seed_ = 0;                      // tells tables apart in Registry::departed
   size_t stride_ = 1;                      // values of a row; the first is when it was touched, ms
@@ -247,6 +278,7 @@ class SeriesTable {
   std::vector<Exemplar> exemplars_;
   std::vector<uint32_t*> exemplar_slots_;
   Row overflow_ = kUnknown;
+  size_t keys_past_room_ = 0;  // that lead to it
 
   struct Avalanching {
     using is_avalanching = void;

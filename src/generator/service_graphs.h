@@ -11,6 +11,10 @@
 //                 +-- else it waits, and is dropped when its time is over
 //
 // Where two sides disagree (a dimension without prefix, the weight) the server's word counts.
+//
+// Spans are taken some at a time, so that memory can be asked for before it is needed: first the
+// places where other sides may wait, then the rows of edges, then what is added to them.
+//
 // The generator's thread.
 #pragma once
 
@@ -31,13 +35,12 @@ namespace vivace::generator {
 
 class ServiceGraphs {
  public:
-  ServiceGraphs(const config::ServiceGraphs& config, AttributeLookup& lookup, Registry& registry,
-                int64_t bytes_max);
+  ServiceGraphs(const config::ServiceGraphs& config, AttributeLookup& lookup, Registry& registry);
 
-  // A batch begins and ends; in between it must not move.
+  // A batch begins.
   void begin(const Batch& batch);
-  void end() { sides_.keep(); }
-  SpanMetrics::Taken take(const BatchSpan& span, int64_t now_ms);
+  // Some of its spans.
+  void take(std::span<const BatchSpan* const> spans, int64_t now_ms);
   // Ends the wait of sides that are old enough.
   void expire_sides(int64_t now_ms);
 
@@ -55,36 +58,72 @@ class ServiceGraphs {
 
  private:
   enum class Connection : uint8_t { normal, messaging, database, virtual_node };
+
+  // The name of an end that no span tells of: an attribute, perhaps with a port, or a text.
+  struct Name {
+    const BatchAttribute* attribute = nullptr;
+    const BatchAttribute* port = nullptr;
+    std::string_view text;
+  };
+  // An end of an edge: a side, whose texts are those of the span at hand or of one that waited, or
+  // else a name.
+  struct End {
+    const EdgeSide* side = nullptr;
+    const BatchSpan* span = nullptr;
+    uint32_t waited = HalfEdges::kNone;
+    Name name;
+  };
   struct Edge {
-    const EdgeSide* client = nullptr;  // one of the two may be null
-    const EdgeSide* server = nullptr;
-    std::string_view client_name;
-    std::string_view server_name;
+    End client;
+    End server;
     Connection connection = Connection::normal;
+    TraceId trace;
+  };
+  // A span and where its other side would be.
+  struct Candidate {
+    const BatchSpan* span = nullptr;
+    EdgeKey key;
+    uint64_t hash = 0;  // of the key
+    bool is_client = false;
+  };
+  // What is to be added to the row of an edge.
+  struct Observed {
+    SeriesTable::Row row = 0;
+    bool is_failed = false;
+    double weight = 1;
+    double server_seconds = 0;
+    double client_seconds = 0;
+    double messaging_seconds = 0;  // 0: not to be told
     TraceId trace;
   };
 
   // What all spans of a resource share, worked out once a batch.
   struct Resource {
     bool is_known = false;
-    std::string_view service;
-    uint64_t service_hash = 0;
+    bool is_skipped = false;        // it has no name
+    bool names_a_database = false;  // or what would be the name of one
+    bool has_all_dimensions = true;
+    uint64_t hash = 0;  // of the service and its dimensions as far as the resource has them
+    const BatchAttribute* service = nullptr;
     const BatchAttribute* weight = nullptr;
-    std::string scratch;
   };
 
   const Resource& resource_of(const BatchSpan& span);
-  const BatchAttribute* find(const BatchSpan& span, AttributeLookup::Slot slot);
-  std::string_view text(const BatchAttribute* attribute, std::string& scratch);
+  void learn(Resource& to, uint32_t index);
   EdgeSide side_of(const BatchSpan& span, bool is_server);
-  std::string_view database_of(const BatchSpan& span);
-  bool take_client(const BatchSpan& span, int64_t now_ms);
-  bool take_server(const BatchSpan& span, int64_t now_ms);
-  bool wait_for_other(const EdgeKey& key, const EdgeSide& side, int64_t now_ms);
-  bool complete(const Edge& edge, int64_t now_ms);
-  SeriesTable::Row enter(uint64_t key, const Edge& edge);
+  const BatchAttribute* peer_of(const BatchSpan& span);
+  bool find_database(const BatchSpan& span, Name& name);
+  void take_client(const Candidate& at, int64_t now_ms);
+  void take_server(const Candidate& at, int64_t now_ms);
+  void wait(const Candidate& at, const EdgeSide& side, int64_t now_ms);
+  void complete(const Edge& edge);
+  void count_observed(int64_t now_ms);
   uint64_t key_of(const Edge& edge) const;
-  void count_messaging(SeriesTable::Row row, const Edge& edge, double weight);
+  SeriesTable::Row enter(uint64_t key, const Edge& edge);
+  SideTexts texts_of(const BatchSpan& span);
+  std::string_view add_end(const End& end, bool is_client);
+  std::string_view text(const BatchAttribute* attribute, std::string& scratch);
+  std::string_view text(const Name& name, std::string& scratch);
 
   const config::ServiceGraphs config_;
   AttributeLookup& lookup_;
@@ -105,10 +144,14 @@ class ServiceGraphs {
   std::vector<Resource> resources_;
   std::vector<const BatchAttribute*> resource_dimensions_;  // of resource after resource; or null
 
-  // Of the span at hand.
+  // Of the spans at hand.
+  std::vector<Candidate> candidates_;
+  std::vector<Observed> observed_;
+
+  // For texts: of the service, of the peer, of each dimension.
   std::vector<std::string_view> values_;
   std::vector<std::string> scratches_;
-  std::string peer_scratch_, database_scratch_, port_scratch_;
+  std::string service_scratch_, peer_scratch_, name_scratch_;
   LabelSet labels_;
 };
 

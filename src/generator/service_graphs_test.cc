@@ -174,26 +174,6 @@ TEST(ServiceGraphs, ALimitThatIsSetIsObeyed) {
             3);
 }
 
-TEST(HalfEdges, BytesAreBoundedAndComeBack) {
-  HalfEdges sides({.sides_max = 0, .bytes_max = 100'000}, 1);
-  const std::string long_text(1000, 'x');
-  const std::vector<std::string_view> values{long_text};
-  EdgeSide side{.service = "a", .dimensions = values};
-  uint64_t room = 0;
-  while (sides.insert({.trace = {}, .span = {room + 1}}, side, 0)) ++room;
-  EXPECT_GT(room, 50U);
-  EXPECT_LT(room, 100U);
-  size_t gone = 0;
-  sides.expire(0, [&](const EdgeKey&, const EdgeSide& shown) {
-    EXPECT_EQ(shown.service, "a");
-    EXPECT_EQ(shown.dimensions[0], long_text);
-    ++gone;
-  });
-  EXPECT_EQ(gone, room);
-  EXPECT_EQ(sides.bytes(), 0);
-  EXPECT_TRUE(sides.insert({.trace = {}, .span = {1}}, side, 0));
-}
-
 TEST(ServiceGraphs, RandomRequestsInRandomOrder) {
   std::mt19937 random(11);
   config::Generator config = graphs_only();

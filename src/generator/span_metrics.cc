@@ -24,16 +24,13 @@ std::string safe_name(std::string_view key, bool has_job) {
   return taken ? "__" + name : name;
 }
 
-uint64_t hash_of(const BatchAttribute* attribute) {
-  if (attribute == nullptr) return 0x9ae16a3b2f90404fULL;
-  const Value& value = attribute->value;
-  const auto type = static_cast<uint64_t>(value.type);
-  return is_text(value.type) ? attribute->hash + type : mix64(value.bits ^ kProcessSeed) + type;
-}
+// A key is a sum of seeded hashes, each times a number of its own: sums need not wait for each
+// other.
+constexpr uint64_t kNameFactor = 0x9e3779b97f4a7c15ULL;
+constexpr uint64_t kStatusFactor = 0xc2b2ae3d27d4eb4fULL;
+constexpr uint64_t kMessageFactor = 0x165667b19e3779f9ULL;
 
-constexpr uint64_t mix(uint64_t hash, uint64_t more) {
-  return mix64((hash ^ more) * 0x9e3779b97f4a7c15ULL + more);
-}
+constexpr uint64_t field_factor(size_t field) { return mix64(field + 1) | 1; }
 
 MetricSpec metric(std::vector<std::string> names, MetricSpec::Kind kind) {
   return {.names = std::move(names), .kind = kind, .on_first_use = false};
@@ -138,11 +135,11 @@ SpanMetrics::SpanMetrics(const config::SpanMetrics& config, AttributeLookup& loo
     for (const std::string& key : mapping.source_labels) fields.push_back(add_field(key));
     add_dimension(mapping.name, std::move(fields), mapping.join);
   }
-  values_.resize(fields_.size());
 }
 
 uint32_t SpanMetrics::add_field(const std::string& key) {
   Field& field = fields_.emplace_back();
+  field.factor = field_factor(fields_.size());
   const auto keys = config_.semconv_aliases ? same_meaning(key) : std::vector<std::string>{key};
   for (const std::string& one : keys) field.slots.push_back(lookup_.want(one));
   return static_cast<uint32_t>(fields_.size() - 1);
@@ -158,46 +155,68 @@ void SpanMetrics::add_dimension(const std::string& name, std::vector<uint32_t> f
 void SpanMetrics::begin(const Batch& batch) {
   resources_.clear();
   resources_.resize(batch.resources.size());
+  open_fields_.clear();
+  table_.begin_batch();
+  if (targets_) targets_->begin_batch();
 }
 
-SpanMetrics::Taken SpanMetrics::take(const BatchSpan& span, int64_t now_ms) {
-  if (!policies_.pass(span, lookup_)) return Taken::filtered;
-  const Resource& resource = resource_of(span);
+void SpanMetrics::take(std::span<const BatchSpan* const> spans, int64_t now_ms, Left& left) {
+  found_.clear();
+  for (const BatchSpan* const span : spans) {
+    if (!policies_.pass(*span, lookup_)) {
+      ++left.filtered;
+      continue;
+    }
+    const Resource& resource = resource_of(*span);
+    const uint64_t key = key_of(*span, resource);
+    SeriesTable::Row row = table_.find(key);
+    if (row == SeriesTable::kUnknown) row = enter(key, *span, resource);
+    if (row == SeriesTable::kInvalid) {
+      ++left.invalid_utf8;
+      continue;
+    }
+    table_.prefetch(row);
+    found_.push_back({span, row});
+  }
+  for (const auto& [span, row] : found_) {
+    const Resource& resource = resources_[span->resource];
+    table_.touch(row, now_ms);
+    const double weight = weight_of(*span, resource);
+    if (calls_ != kOff) table_.add(row, calls_, weight);
+    if (size_ != kOff) table_.add(row, size_, span->bytes);
+    if (latency_ != kOff) {
+      const uint64_t ns = span->end_ns > span->start_ns ? span->end_ns - span->start_ns : 0;
+      table_.observe(row, latency_, static_cast<double>(ns) / 1e9, weight, span->trace_id);
+    }
+    if (resource.target < SeriesTable::kInvalid) {
+      targets_->touch(resource.target, now_ms);
+      targets_->set(resource.target, 0, 1);
+    }
+  }
+}
+
+uint64_t SpanMetrics::key_of(const BatchSpan& span, const Resource& resource) {
   uint64_t key = resource.hash;
-  if (config_.span_name) key = mix(key, span.name_hash);
+  if (config_.span_name) key += span.name_hash * kNameFactor;
   if (config_.status_message && !span.status_message.empty()) {
-    key = mix(key, text_hash(span.status_message));
+    key += text_hash(span.status_message) * kMessageFactor;
   }
   const auto kind = static_cast<uint32_t>(config_.span_kind ? span.kind : 0);
   const auto status = static_cast<uint32_t>(config_.status_code ? span.status_code : 0);
-  key = mix(key, uint64_t{kind} << 32 | status);
-  const AttributeRun& attributes = lookup_.batch().resources[span.resource].attributes;
-  for (size_t i = 0; i < fields_.size(); ++i) {
-    values_[i] = find_field(fields_[i], attributes, span);
-    key = mix(key, hash_of(values_[i]));
+  key += (uint64_t{kind} << 32 | status) * kStatusFactor;
+  const AttributeLookup::View own = lookup_.view(span.attributes);
+  for (uint32_t i = resource.fields; i < resource.fields_end; ++i) {
+    const OpenField& field = open_fields_[i];
+    const BatchAttribute* found = own.find(field.slot);
+    if (found == nullptr && field.more != nullptr) found = find_field(*field.more, span);
+    key += value_hash(found) * field.factor;
   }
-  SeriesTable::Row row = table_.find(key);
-  if (row == SeriesTable::kUnknown) row = enter(key, span, resource);
-  if (row == SeriesTable::kInvalid) return Taken::invalid_utf8;
-  table_.touch(row, now_ms);
-  const double weight = weight_of(span, resource);
-  if (calls_ != kOff) table_.add(row, calls_, weight);
-  if (size_ != kOff) table_.add(row, size_, span.bytes);
-  if (latency_ != kOff) {
-    const double seconds =
-        span.end_ns > span.start_ns ? static_cast<double>(span.end_ns - span.start_ns) / 1e9 : 0;
-    table_.observe(row, latency_, seconds, weight, span.trace_id);
-  }
-  if (resource.target < SeriesTable::kInvalid) {
-    targets_->touch(resource.target, now_ms);
-    targets_->set(resource.target, 0, 1);
-  }
-  return Taken::counted;
+  return mix64(key);
 }
 
 // Of each key, the resource's value comes before the span's.
-const BatchAttribute* SpanMetrics::find_field(const Field& field, const AttributeRun& resource,
-                                              const BatchSpan& span) {
+const BatchAttribute* SpanMetrics::find_field(const Field& field, const BatchSpan& span) {
+  const AttributeRun& resource = lookup_.batch().resources[span.resource].attributes;
   for (const AttributeLookup::Slot slot : field.slots) {
     if (const auto* found = lookup_.find(resource, slot)) return found;
     if (const auto* found = lookup_.find(span.attributes, slot)) return found;
@@ -221,7 +240,20 @@ void SpanMetrics::learn_resource(Resource& to, uint32_t index) {
   const BatchResource& resource = lookup_.batch().resources[index];
   to.is_known = true;
   to.service = lookup_.find(resource.attributes, service_);
-  if (config_.service) to.hash = mix(to.hash, hash_of(to.service));
+  if (config_.service) to.hash = mix_hash(to.hash, value_hash(to.service));
+  to.fields = static_cast<uint32_t>(open_fields_.size());
+  for (const Field& field : fields_) {
+    // Of several keys an earlier one of a span comes before a later one of the resource.
+    const BatchAttribute* const found = lookup_.find(resource.attributes, field.slots[0]);
+    if (found != nullptr) {
+      to.hash += value_hash(found) * field.factor;
+    } else {
+      open_fields_.push_back({.slot = field.slots[0],
+                              .more = field.slots.size() > 1 ? &field : nullptr,
+                              .factor = field.factor});
+    }
+  }
+  to.fields_end = static_cast<uint32_t>(open_fields_.size());
   if (!config_.span_multiplier_key.empty()) {
     to.multiplier = lookup_.find(resource.attributes, multiplier_);
   }
@@ -237,9 +269,9 @@ void SpanMetrics::learn_target(Resource& to, const BatchResource& resource) {
   const std::string space = text(namespace_);
   if (!name.empty()) to.job = space.empty() ? name : space + "/" + name;
   if (config_.enable_instance_label) to.instance = text(instance_);
-  to.hash = mix(mix(to.hash, text_hash(to.job)), text_hash(to.instance));
+  to.hash = mix_hash(mix_hash(to.hash, text_hash(to.job)), text_hash(to.instance));
   if (to.job.empty() && to.instance.empty()) return;
-  const uint64_t key = mix(resource.identity.low, resource.identity.high);
+  const uint64_t key = mix_hash(resource.identity.low, resource.identity.high);
   to.target = targets_->find(key);
   if (to.target != SeriesTable::kUnknown) return;
   labels_.clear();
@@ -270,8 +302,9 @@ SeriesTable::Row SpanMetrics::enter(uint64_t key, const BatchSpan& span, const R
   for (const Dimension& dimension : dimensions_) {
     std::string joined;
     for (const uint32_t field : dimension.fields) {
-      if (values_[field] == nullptr) continue;
-      const std::string_view text = value_text(values_[field]->value, scratch_);
+      const BatchAttribute* const value = find_field(fields_[field], span);
+      if (value == nullptr) continue;
+      const std::string_view text = value_text(value->value, scratch_);
       if (text.empty()) continue;
       if (!joined.empty()) joined += dimension.join;
       joined += text;

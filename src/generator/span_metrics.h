@@ -6,7 +6,8 @@
 //   span fields ----------+
 //
 // What a resource contributes is worked out once a batch. For a span whose labels were seen before
-// nothing is allocated and no text is touched.
+// nothing is allocated and no text is touched. Spans are taken some at a time: the rows of all are
+// found, and their memory asked for, before the first is added to.
 //
 // The generator's thread.
 #pragma once
@@ -32,8 +33,12 @@ class SpanMetrics {
 
   // A batch begins; `lookup` has begun it.
   void begin(const Batch& batch);
-  enum class Taken : uint8_t { counted, filtered, invalid_utf8 };
-  Taken take(const BatchSpan& span, int64_t now_ms);
+  // Some of its spans.
+  struct Left {  // out
+    uint64_t filtered = 0;
+    uint64_t invalid_utf8 = 0;
+  };
+  void take(std::span<const BatchSpan* const> spans, int64_t now_ms, Left& left);
 
   void collect(std::span<RoundWriter* const> writers);
   void expire(int64_t before_ms);
@@ -45,6 +50,13 @@ class SpanMetrics {
   // A value that is looked up: under the first of its keys that the resource or the span has.
   struct Field {
     std::vector<AttributeLookup::Slot> slots;
+    uint64_t factor = 0;  // of its value's hash in a key
+  };
+  // A field that a resource leaves to its spans.
+  struct OpenField {
+    AttributeLookup::Slot slot = 0;
+    const Field* more = nullptr;  // it has several keys
+    uint64_t factor = 0;
   };
   struct Dimension {
     std::string label;
@@ -53,12 +65,19 @@ class SpanMetrics {
   };
   struct Resource {  // of the batch
     bool is_known = false;
-    uint64_t hash = 0;
+    uint64_t hash = 0;  // of what it gives to keys
     const BatchAttribute* service = nullptr;
     const BatchAttribute* multiplier = nullptr;
     SeriesTable::Row target = SeriesTable::kUnknown;
+    uint32_t fields = 0;  // those that spans may give, from here in open_fields_
+    uint32_t fields_end = 0;
     std::string job;
     std::string instance;
+  };
+  // Of a span that is at hand.
+  struct Found {
+    const BatchSpan* span = nullptr;
+    SeriesTable::Row row = 0;
   };
 
   uint32_t add_field(const std::string& key);
@@ -67,10 +86,9 @@ class SpanMetrics {
   const Resource& resource_of(const BatchSpan& span);
   void learn_resource(Resource& to, uint32_t index);
   void learn_target(Resource& to, const BatchResource& resource);
-  const BatchAttribute* find_field(const Field& field, const AttributeRun& resource,
-                                   const BatchSpan& span);
+  uint64_t key_of(const BatchSpan& span, const Resource& resource);
+  const BatchAttribute* find_field(const Field& field, const BatchSpan& span);
   SeriesTable::Row enter(uint64_t key, const BatchSpan& span, const Resource& resource);
-  void enter_target(Resource& to, const BatchResource& resource, int64_t now_ms);
   double weight_of(const BatchSpan& span, const Resource& resource);
 
   const config::SpanMetrics config_;
@@ -89,8 +107,9 @@ class SpanMetrics {
   AttributeLookup::Slot instance_;
   AttributeLookup::Slot multiplier_;
 
-  std::vector<Resource> resources_;            // of the batch
-  std::vector<const BatchAttribute*> values_;  // of fields_, of the span at hand
+  std::vector<Resource> resources_;     // of the batch
+  std::vector<OpenField> open_fields_;  // of resource after resource
+  std::vector<Found> found_;
   LabelSet labels_;
   std::string scratch_;
 };

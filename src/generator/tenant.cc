@@ -21,14 +21,13 @@ Gauge& active_processor(MetricsScope& metrics, const std::string& tenant, const 
                        {{"tenant", tenant}, {"processor", name}});
 }
 
-constexpr size_t kAhead = 4;  // spans
+constexpr size_t kSpansTogether = 32;
 
 // A batch comes from another core: its attributes are far away until they are asked for.
-void prefetch_attributes(const Batch& batch, size_t span) {
+void prefetch_attributes(const Batch& batch, const BatchSpan& span) {
   constexpr uint32_t kLineBytes = 64;
   constexpr uint32_t kBytesMax = 8 * kLineBytes;
-  if (span >= batch.spans.size()) return;
-  const AttributeRun& run = batch.spans[span].attributes;
+  const AttributeRun& run = span.attributes;
   const auto* const first = reinterpret_cast<const char*>(batch.attributes.data() + run.first);
   const uint32_t bytes =
       std::min(kBytesMax, run.count * static_cast<uint32_t>(sizeof(BatchAttribute)));
@@ -136,7 +135,7 @@ void Tenant::apply(const config::Generator& next) {
     span_metrics_.emplace(config_.span_metrics, lookup_, registry_);
   }
   if (config_.service_graphs.is_on && !service_graphs_) {
-    service_graphs_.emplace(config_.service_graphs, lookup_, registry_, options_.edge_bytes_max);
+    service_graphs_.emplace(config_.service_graphs, lookup_, registry_);
   }
   if (config_.host_info.is_on && !host_info_) {
     host_info_.emplace(config_.host_info, lookup_, registry_);
@@ -165,32 +164,34 @@ void Tenant::take(const Batch& batch, std::span<const uint32_t> skip, int64_t re
   const auto earliest = static_cast<uint64_t>(received_ns - config_.slack_ns);
   const uint64_t width = 2 * static_cast<uint64_t>(config_.slack_ns);
   uint64_t too_old = 0;
+  SpanMetrics::Left left;
   for (size_t i = 0; i < batch.spans.size(); ++i) {
     if (!skip.empty() && skip.front() == i) {
       skip = skip.subspan(1);
       continue;
     }
     const BatchSpan& span = batch.spans[i];
-    prefetch_attributes(batch, i + kAhead);
     if (span.end_ns - earliest > width) {
       ++too_old;
       continue;
     }
-    if (span_metrics_) count(span_metrics_->take(span, now_ms));
-    if (service_graphs_) service_graphs_->take(span, now_ms);
+    prefetch_attributes(batch, span);
+    at_hand_.push_back(&span);
+    if (at_hand_.size() == kSpansTogether) hand_out(now_ms, left);
   }
-  if (service_graphs_) service_graphs_->end();
+  hand_out(now_ms, left);
   if (too_old > 0) counters_.too_old.Increment(static_cast<double>(too_old));
-  if (unshown_.filtered > 0) counters_.filtered.Increment(static_cast<double>(unshown_.filtered));
-  if (unshown_.invalid_utf8 > 0) {
-    counters_.invalid_utf8.Increment(static_cast<double>(unshown_.invalid_utf8));
+  if (left.filtered > 0) counters_.filtered.Increment(static_cast<double>(left.filtered));
+  if (left.invalid_utf8 > 0) {
+    counters_.invalid_utf8.Increment(static_cast<double>(left.invalid_utf8));
   }
-  unshown_ = {};
 }
 
-void Tenant::count(SpanMetrics::Taken taken) {
-  if (taken == SpanMetrics::Taken::filtered) ++unshown_.filtered;
-  if (taken == SpanMetrics::Taken::invalid_utf8) ++unshown_.invalid_utf8;
+// The spans that were gathered, to each processor.
+void Tenant::hand_out(int64_t now_ms, SpanMetrics::Left& left) {
+  if (span_metrics_) span_metrics_->take(at_hand_, now_ms, left);
+  if (service_graphs_) service_graphs_->take(at_hand_, now_ms);
+  at_hand_.clear();
 }
 
 void Tenant::tick(int64_t now_ms) {

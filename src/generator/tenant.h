@@ -25,9 +25,8 @@ namespace vivace::generator {
 
 struct TenantOptions {
   std::string tenant;
-  std::string instance;              // for __metrics_gen_instance
-  int64_t series_max_default = 0;    // when the config sets none
-  int64_t edge_bytes_max = 8 << 20;  // of sides that wait for their other side
+  std::string instance;            // for __metrics_gen_instance
+  int64_t series_max_default = 0;  // when the config sets none
 };
 
 class Tenant {
@@ -80,7 +79,7 @@ class Tenant {
     Gauge& has_host_info;
   };
 
-  void count(SpanMetrics::Taken taken);
+  void hand_out(int64_t now_ms, SpanMetrics::Left& left);
   void apply(const config::Generator& next);
   void show();
   void show_edges();
@@ -96,11 +95,8 @@ class Tenant {
   std::optional<HostInfo> host_info_;
   ServiceGraphs::Counts shown_edges_;  // of service_graphs_, in counters_
   uint64_t shown_limited_ = 0;
-  bool limited_ = false;  // whether the last interval was
-  struct Unshown {        // of the batch at hand
-    uint64_t filtered = 0;
-    uint64_t invalid_utf8 = 0;
-  } unshown_;
+  bool limited_ = false;                   // whether the last interval was
+  std::vector<const BatchSpan*> at_hand_;  // of the batch, not handed out yet
 };
 
 }  // namespace vivace::generator
