@@ -39,7 +39,7 @@ Error unreadable(const receive::Received& received, const Error& error, size_t b
 
 // What a decoded batch holds beside the body that it came from.
 int64_t memory_of(const Batch& batch) {
-  return static_cast<int64_t>(batch.body.size() + batch.spans.size() * sizeof(BatchSpan) +
+  return static_cast<int64_t>(batch.body.capacity() + batch.spans.size() * sizeof(BatchSpan) +
                               batch.attributes.size() * sizeof(BatchAttribute) +
                               batch.events.size() * sizeof(BatchEvent) +
                               batch.links.size() * sizeof(BatchLink));
@@ -143,10 +143,12 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
     return done(std::move(again));
   }
   const IngestLimits limits = limits_of(received.tenant);
+  const bool is_packed = received.encoding != ContentEncoding::identity;
   auto body = take_body(received, bytes_max, limits.rate, counters);
   if (!body) return done(std::unexpected(std::move(body).error()));
   auto batch = decode_otlp(std::move(*body), {.attribute_bytes_max = limits.attribute_bytes_max});
   if (!batch) return done(std::unexpected(unreadable(received, batch.error(), bytes_max)));
+  if (!is_packed) received.body_room.release();  // the batch has the only copy, and counts it
   (*batch)->body_room = bodies_.reserve_always(memory_of(**batch));
   auto outcome = verdict(received.tenant, **batch);
   if (outcome && limits.traces.is_on()) {
@@ -162,6 +164,7 @@ void Ingest::process(receive::Received received, receive::Done done, const Count
                    .rejected = (*batch)->rejected,
                    .body_hash = body_hash,
                    .body = std::move(received.body),
+                   .lent_body = is_packed ? std::string_view() : (*batch)->body,
                    .room = {}};
   const size_t spans = (*batch)->spans.size();
   auto room = store_.admit(record.tenant, **batch, record_bytes(record));
@@ -195,10 +198,14 @@ IngestLimits Ingest::limits_of(const std::string& tenant) const {
           .traces = options_.traces};
 }
 
-// The request as protobuf, unpacked, unless its tenant sends too much.
-Result<std::string> Ingest::take_body(const receive::Received& received, size_t bytes_max,
+// The request as protobuf, unpacked, unless its tenant sends too much. A body that was not packed
+// is taken away.
+Result<std::string> Ingest::take_body(receive::Received& received, size_t bytes_max,
                                       const RateLimitOptions& rate, const Counters& counters) {
-  auto body = unpack(received.encoding, received.body, bytes_max);
+  const bool is_ready =
+      received.encoding == ContentEncoding::identity && received.body.size() <= bytes_max;
+  Result<std::string> body =
+      is_ready ? std::move(received.body) : unpack(received.encoding, received.body, bytes_max);
   if (!body) return std::unexpected(unreadable(received, body.error(), bytes_max));
   if (!body->empty()) tenants_.count_ingress(received.tenant, body->size());
   const auto taken = rate_.take(received.tenant, body->size(), rate);

@@ -77,7 +77,7 @@ class Ingest {
   Result<void> make_protobuf(receive::Received& received, size_t bytes_max);
   void process(receive::Received received, receive::Done done, const Counters& counters);
   IngestLimits limits_of(const std::string& tenant) const;
-  Result<std::string> take_body(const receive::Received& received, size_t bytes_max,
+  Result<std::string> take_body(receive::Received& received, size_t bytes_max,
                                 const RateLimitOptions& rate, const Counters& counters);
   Result<receive::Outcome> verdict(const std::string& tenant, const Batch& batch);
   Result<void> refuse_by_limits(const std::string& tenant, const IngestLimits& limits,

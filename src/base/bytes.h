@@ -30,6 +30,26 @@ void append_le(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
+// a == b, without a call for texts of up to 32 bytes, which most keys and values are: their first
+// and last halves, which may overlap, are compared as numbers.
+inline bool same_text(std::string_view a, std::string_view b) {
+  const size_t size = a.size();
+  if (size != b.size()) return false;
+  const auto differ = [&]<class T>(size_t at, T) {
+    return load<T>(a.data() + at) ^ load<T>(b.data() + at);
+  };
+  if (size > 32) return std::memcmp(a.data(), b.data(), size) == 0;
+  if (size >= 16) {
+    constexpr uint64_t kWide = 0;
+    return (differ(0, kWide) | differ(8, kWide) | differ(size - 16, kWide) |
+            differ(size - 8, kWide)) == 0;
+  }
+  if (size >= 8) return (differ(0, uint64_t{}) | differ(size - 8, uint64_t{})) == 0;
+  if (size >= 4) return (differ(0, uint32_t{}) | differ(size - 4, uint32_t{})) == 0;
+  if (size == 0) return true;
+  return a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1];
+}
+
 // Lower-case, two digits a byte.
 inline std::string to_hex(std::string_view bytes) {
   constexpr char kDigits[] = "0123456789abcdef";

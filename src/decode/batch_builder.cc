@@ -53,18 +53,10 @@ void BatchBuilder::begin_run(Scope owner) {
           .shape = static_cast<uint32_t>(owner)};
 }
 
-void BatchBuilder::add(std::string_view key, const Value& value) {
-  const uint32_t guess = last_child_[run_.shape];
-  const ShapeNode& guessed = batch_->shapes[guess];
-  if (guess != 0 && guessed.type == value.type && batch_->keys[guessed.key].text == key) {
-    run_.shape = guess;
-  } else {
-    const uint32_t parent = run_.shape;
-    run_.shape = child(parent, key_number(key), value.type);
-    last_child_[parent] = run_.shape;
-  }
-  batch_->attributes.push_back({value, is_text(value.type) ? text_hash(value.text) : 0});
-  ++run_.count;
+void BatchBuilder::look_up(std::string_view key, ValueType type) {
+  const uint32_t parent = run_.shape;
+  run_.shape = child(parent, key_number(key), type);
+  last_child_[parent] = run_.shape;
 }
 
 uint32_t BatchBuilder::key_number(std::string_view key) {

@@ -11,6 +11,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "model/batch.h"
 
@@ -25,7 +26,18 @@ class BatchBuilder {
 
   // Attributes of one owner come one behind the other between these two.
   void begin_run(Scope owner);
-  void add(std::string_view key, const Value& value);
+  void add(std::string_view key, const Value& value) {
+    const uint32_t guess = last_child_[run_.shape];
+    const ShapeNode& guessed = batch_->shapes[guess];
+    if (guess != 0 && guessed.type == value.type &&
+        same_text(batch_->keys[guessed.key].text, key)) {
+      run_.shape = guess;
+    } else {
+      look_up(key, value.type);
+    }
+    batch_->attributes.push_back({value, is_text(value.type) ? text_hash(value.text) : 0});
+    ++run_.count;
+  }
   AttributeRun end_run() const { return run_; }
 
  private:
@@ -34,13 +46,16 @@ class BatchBuilder {
     size_t operator()(const BatchKey& key) const { return key.hash; }
   };
   struct KeyEqual {
-    bool operator()(const BatchKey& a, const BatchKey& b) const { return a.text == b.text; }
+    bool operator()(const BatchKey& a, const BatchKey& b) const {
+      return same_text(a.text, b.text);
+    }
   };
   struct ChildHash {
     using is_avalanching = void;
     size_t operator()(uint64_t key) const { return mix64(key); }
   };
 
+  void look_up(std::string_view key, ValueType type);
   uint32_t key_number(std::string_view key);
   uint32_t child(uint32_t node, uint32_t key, ValueType type);
 

@@ -187,7 +187,7 @@ class OtlpDecoder {
     const size_t attributes_before = batch_.attributes.size();
     const size_t events_before = batch_.events.size();
     const size_t links_before = batch_.links.size();
-    BatchSpan out;
+    BatchSpan& out = batch_.spans.emplace_back();
     out.resource = resource;
     out.scope = scope;
     out.bytes = static_cast<uint32_t>(bytes.size());
@@ -199,8 +199,8 @@ class OtlpDecoder {
     if (!read_events(out) || !read_links(out)) return false;
     if (accepts(out)) {
       out.name_hash = text_hash(out.name);
-      batch_.spans.push_back(out);
     } else {
+      batch_.spans.pop_back();
       batch_.attributes.resize(attributes_before);
       batch_.events.resize(events_before);
       batch_.links.resize(links_before);

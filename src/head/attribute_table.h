@@ -21,6 +21,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/bytes.h"
 #include "head/dictionary.h"
 #include "model/batch.h"
 #include "model/columns.h"
@@ -105,7 +106,9 @@ class AttributeTable {
     size_t operator()(const BatchKey& key) const { return key.hash; }
   };
   struct KeyEqual {
-    bool operator()(const BatchKey& a, const BatchKey& b) const { return a.text == b.text; }
+    bool operator()(const BatchKey& a, const BatchKey& b) const {
+      return same_text(a.text, b.text);
+    }
   };
 
   struct Target {  // where an attribute of a shape goes; without a column: to the overflow list

@@ -2,6 +2,8 @@
 // the writer uses it. Codes are handed out in order, so readers need nothing but the texts.
 #include "head/dictionary.h"
 
+#include "base/bytes.h"
+
 namespace vivace {
 
 uint32_t Dictionary::intern(HeadMemory& memory, std::string_view text, uint64_t hash) {
@@ -21,7 +23,8 @@ uint32_t Dictionary::intern(HeadMemory& memory, std::string_view text, uint64_t 
       slot = {.hash = tag, .code_plus_1 = count + 1};
       break;
     }
-    if (slot.hash == tag && (*this)[slot.code_plus_1 - 1] == text) return slot.code_plus_1 - 1;
+    if (slot.hash == tag && same_text((*this)[slot.code_plus_1 - 1], text))
+      return slot.code_plus_1 - 1;
   }
   texts_.append(memory, memory.store_text(text));
   memory.use(sizeof(char*) + kSlotBytes);

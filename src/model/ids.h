@@ -18,6 +18,9 @@ namespace vivace {
 struct TraceId {
   std::array<uint8_t, 16> bytes{};
 
+  bool operator==(const TraceId& other) const {
+    return ((low() ^ other.low()) | (high() ^ other.high())) == 0;
+  }
   auto operator<=>(const TraceId&) const = default;
   bool is_zero() const { return (low() | high()) == 0; }
   // For tables in memory; differs from process to process.

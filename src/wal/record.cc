@@ -31,14 +31,14 @@ uint64_t record_bytes(size_t tenant_bytes, size_t rejected, size_t body_bytes) {
 
 std::string encode_record_head(const WalRecord& record, Lsn lsn, uint32_t epoch, Lsn durable_end) {
   ASSERT(record.tenant.size() <= kTenantBytesMax);
-  ASSERT(record.body.size() <= UINT32_MAX);
+  ASSERT(record.bytes().size() <= UINT32_MAX);
   const auto head_bytes =
       static_cast<uint32_t>(kRecordHeadBytes + record.tenant.size() + 4 * record.rejected.size());
   std::string head;
   head.reserve(head_bytes);
   append_le<uint32_t>(head, kRecordMagic);
   append_le<uint32_t>(head, head_bytes);
-  append_le<uint32_t>(head, static_cast<uint32_t>(record.body.size()));
+  append_le<uint32_t>(head, static_cast<uint32_t>(record.bytes().size()));
   append_le<uint32_t>(head, epoch);
   append_le<uint64_t>(head, 0);  // the checksum's place
   append_le<uint64_t>(head, durable_end);

@@ -28,7 +28,11 @@ struct WalRecord {
   std::vector<uint32_t> rejected;  // ordinals of spans that were refused, ascending
   Hash128 body_hash;               // of hash_body
   std::string body;
+  // In its place: bytes that belong to what waits for the record, and so outlive its writing.
+  std::string_view lent_body = {};
   Reservation room;  // this record's share of the log; of record_bytes
+
+  std::string_view bytes() const { return lent_body.empty() ? body : lent_body; }
 };
 
 // Identifies a body within a tenant: equal bodies are the same request sent again.
@@ -47,7 +51,7 @@ constexpr uint64_t align_record(uint64_t bytes) {
 // What a record takes in the log.
 uint64_t record_bytes(size_t tenant_bytes, size_t rejected, size_t body_bytes);
 inline uint64_t record_bytes(const WalRecord& record) {
-  return record_bytes(record.tenant.size(), record.rejected.size(), record.body.size());
+  return record_bytes(record.tenant.size(), record.rejected.size(), record.bytes().size());
 }
 
 // The head's bytes, for a record that goes to `lsn`.

@@ -250,9 +250,9 @@ Result<void> Wal::write_and_sync(std::deque<Pending>& group, size_t first, size_
   std::vector<std::string_view> parts;
   for (size_t i = first; i < last; ++i) {
     const WalRecord& record = group[i].record;
-    const size_t used = heads[i - first].size() + record.body.size();
+    const size_t used = heads[i - first].size() + record.bytes().size();
     parts.push_back(heads[i - first]);
-    parts.push_back(record.body);
+    parts.push_back(record.bytes());
     parts.push_back(kPadding.substr(0, record_bytes(record) - used));
   }
   roll_needed_ = true;  // until the sync has told otherwise, this segment is not to be trusted

@@ -4,22 +4,25 @@
 
 namespace vivace {
 
-uint64_t ProtoReader::long_varint() {
+ProtoReader::Long ProtoReader::long_varint(const char* at, const char* end) {
   uint64_t value = 0;
   for (int shift = 0; shift < 64; shift += 7) {
-    if (at_ == end_) {
-      fail("message ends inside a field");
-      return 0;
-    }
-    const auto byte = static_cast<uint8_t>(*at_++);
+    if (at == end) return {.value = 0, .at = nullptr};
+    const auto byte = static_cast<uint8_t>(*at++);
     value |= uint64_t{byte & 0x7fU} << shift;
-    if (byte < 0x80) return value;
+    if (byte < 0x80) return {.value = value, .at = at};
   }
-  fail("varint longer than 10 bytes");
-  return 0;
+  return {.value = 1, .at = nullptr};
 }
 
-void ProtoReader::skip() {
+ProtoReader::Skipped ProtoReader::skip_field(const char* at, const char* end, uint32_t key) {
+  ProtoReader rest({at, end});
+  rest.key_ = key;
+  rest.skip_plain();
+  return {.at = rest.at_, .error = rest.error_};
+}
+
+void ProtoReader::skip_plain() {
   switch (static_cast<Wire>(key_ & 7)) {
     case Wire::varint:
       varint();
@@ -57,7 +60,7 @@ void ProtoReader::skip_group() {
       if (depth == kDepthMax) return fail("groups nested too deeply");
       open[depth++] = field();
     } else {
-      skip();
+      skip_plain();
     }
   }
 }

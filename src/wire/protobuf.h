@@ -12,9 +12,10 @@
 //   }
 //   if (!span.ok()) return fail(Code::invalid_argument, span.error());
 //
-// Each field must be consumed exactly once, by the getter of its wire type or by a skip. It stands
-// beside protozero, which writes for us, because that reader throws and refuses groups (wire types
-// 3 and 4), which a sender may put into fields we do not know.
+// Each field must be consumed exactly once, by the getter of its wire type or by a skip. The slow
+// paths are given the place by value, so that a reader never has to leave the processor's
+// registers. It stands beside protozero, which writes for us, because that reader throws and
+// refuses groups (wire types 3 and 4), which a sender may put into fields we do not know.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,12 @@ class ProtoReader {
   // Moves to the next field; false at the end and after an error.
   bool next() {
     if (at_ == end_) return false;
+    const auto first = static_cast<uint8_t>(*at_);
+    if (first >= 0x08 && first < 0x80) {  // a field number below 16, as nearly all are
+      ++at_;
+      key_ = first;
+      return true;
+    }
     const uint64_t key = varint();
     if (error_ != nullptr || key >> 3 == 0 || key > UINT32_MAX) {
       fail("bad field number");
@@ -60,7 +67,13 @@ class ProtoReader {
 
   uint64_t varint() {
     if (at_ < end_ && static_cast<int8_t>(*at_) >= 0) return static_cast<uint8_t>(*at_++);
-    return long_varint();
+    const Long read = long_varint(at_, end_);
+    if (read.at == nullptr) {
+      fail(read.value == 0 ? kEndsInside : "varint longer than 10 bytes");
+      return 0;
+    }
+    at_ = read.at;
+    return read.value;
   }
   uint64_t fixed64() { return fixed<uint64_t>(); }
   uint32_t fixed32() { return fixed<uint32_t>(); }
@@ -76,7 +89,11 @@ class ProtoReader {
   }
 
   // Passes over the current field, whatever it is; groups with all they hold.
-  void skip();
+  void skip() {
+    const Skipped skipped = skip_field(at_, end_, key_);
+    if (skipped.error != nullptr) return fail(skipped.error);
+    at_ = skipped.at;
+  }
   // The same, but a field number up to `known` with an unexpected wire type is an error.
   void skip_unknown(uint32_t known) {
     if (field() <= known) return fail("field with the wrong wire type");
@@ -94,14 +111,25 @@ class ProtoReader {
   template <class T>
   T fixed() {
     if (static_cast<size_t>(end_ - at_) < sizeof(T)) {
-      fail("message ends inside a field");
+      fail(kEndsInside);
       return 0;
     }
     const T value = load<T>(at_);
     at_ += sizeof(T);
     return value;
   }
-  uint64_t long_varint();
+  static constexpr const char* kEndsInside = "message ends inside a field";
+  struct Long {  // without `at`: why there is none, 0: the message ends
+    uint64_t value;
+    const char* at;
+  };
+  static Long long_varint(const char* at, const char* end);
+  struct Skipped {
+    const char* at;
+    const char* error;
+  };
+  static Skipped skip_field(const char* at, const char* end, uint32_t key);
+  void skip_plain();
   void skip_group();
 
   const char* at_;
