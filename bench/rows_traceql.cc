@@ -205,8 +205,11 @@ std::optional<Filled> filled_store(Scene& scene, const std::string& folder) {
     std::filesystem::remove_all(folder);
     std::filesystem::create_directories(folder);
   }
+  // So that a limit above all matches is taken.
+  const std::string limits = "query_frontend: {search: {max_result_limit: 0}}\n";
   const std::string compactor = plan.uncompacted ? "compactor: {disabled: true}\n" : "";
-  out.server = scene.start_server({plan.binary, folder, {}, kHomelabGenerator + compactor});
+  out.server =
+      scene.start_server({plan.binary, folder, {}, kHomelabGenerator + limits + compactor});
   if (out.server == nullptr) return std::nullopt;
   if (!known) {
     constexpr int64_t kMarginSeconds = 120;  // spans start before they are sent
@@ -251,10 +254,13 @@ void drop_from_cache(Scene& scene, const std::string& folder) {
 // The samples of a rate by intervals of 15 s, added up, are all spans.
 void check_rate(Scene& scene, const Filled& filled, const std::string& body) {
   double sum = 0;
-  const std::string sample = "\"value\":";
-  for (size_t at = body.find(sample); at != std::string::npos; at = body.find(sample, at + 1)) {
-    const char* const number = body.c_str() + at + sample.size();
-    if (*number != '{') sum += std::strtod(number, nullptr);
+  const std::string list = "\"samples\":[";
+  const std::string sample = "\"value\":";  // exemplars have the same key
+  for (size_t at = body.find(list); at != std::string::npos; at = body.find(list, at + 1)) {
+    const std::string samples = body.substr(at, body.find(']', at) - at);
+    for (size_t i = samples.find(sample); i != std::string::npos; i = samples.find(sample, i + 1)) {
+      sum += std::strtod(samples.c_str() + i + sample.size(), nullptr);
+    }
   }
   if (std::abs(sum * 15 - filled.spans) > 0.5) {
     scene.report().fault(
