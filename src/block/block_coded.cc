@@ -192,15 +192,18 @@ Result<void> Block::fill_in_parents(uint32_t group, DecodedColumn& decoded,
 
 Result<void> Block::fill_in_resources(uint32_t group, DecodedColumn& decoded,
                                       Inspected& inspected) const {
-  const Column parents = TRY(neighbour(Field::parent_row, group, inspected));
-  const uint32_t* const parent_of = parents.slices.front().words;
-  const uint32_t first = footer_->groups[group].of.rows.first;
+  Asked asked = asked_for(Field::parent_id, group);
+  asked.expected.references_only = true;
+  DecodedColumn parents;
+  (void)TRY(read_stored(asked, parents, inspected));
+  const uint32_t* const parent_of = parents.references.data();
   const uint32_t* const refers = decoded.references.data();
   uint32_t* const words = decoded.words.data();
   bool comes_later = false;
   for (uint32_t i = 0; i < decoded.words.size(); ++i) {
     // Without decisions: whether a span is where its parent is, is as good as random.
-    const uint32_t from = refers[i] == 0 ? i : parent_of[i] - first;
+    const auto distance = static_cast<uint32_t>(to_distance(parent_of[i]));
+    const uint32_t from = i - (refers[i] == 0 ? 0 : distance);
     comes_later |= from > i || (from == i && refers[i] != 0);
     words[i] = words[std::min(from, i)];
   }

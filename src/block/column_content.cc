@@ -246,7 +246,13 @@ Result<void> take_column(std::string_view content, const ExpectedColumn& expecte
     decoded.owners.resize(forms.count);
     take_owners(in, forms.owners, expected.owners, decoded.owners);
   }
-  if (in.ok()) take_values(in, forms, decoded);
+  if (in.ok() && expected.references_only) {
+    if (forms.coding != Coding::references) return fail(Code::corrupt, "there are no references");
+    take_all(in, decoded.references, forms.count);
+    in.take_bytes(in.left());
+  } else if (in.ok()) {
+    take_values(in, forms, decoded);
+  }
   if (!in.at_end()) return fail(Code::corrupt, "the content is cut short or too long");
   if (!are_within(decoded, forms.values, expected)) {
     return fail(Code::corrupt, "a value is out of range");

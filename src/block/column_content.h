@@ -64,6 +64,7 @@ struct ExpectedColumn {
   ValueForm form = ValueForm::none;   // texts: as codes or as texts
   uint64_t words_below = 1ULL << 32;  // all words are; what dictionaries bound is checked anyway
   uint64_t words_from = 0;
+  bool references_only = false;  // of a column that is coded as references; no values
 };
 
 // A column in memory: what Column::keep points to.
