@@ -3,7 +3,6 @@
 #include "query/metrics_compare.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
@@ -398,11 +397,15 @@ void Compared::count_by_shapes(const Key& key, const Keys& keys) {
   }
 }
 
-// Of values that do not repeat none comes up most often.
+// Of values that do not repeat none comes up most often. Only those that have a number are looked
+// at: one row group may bring many more than there are numbers.
 void Compared::give_up_ids(Attribute& attribute) {
-  const uint64_t spans =
-      std::accumulate(attribute.totals.begin(), attribute.totals.end(), uint64_t{0});
-  if (spans > attribute.label.values().size() * uint64_t{2}) return;
+  const auto cells = static_cast<uint32_t>(attribute.totals.size());
+  uint64_t times = 0;
+  for (uint32_t id = 1; id < attribute.values.size(); ++id) {
+    times += attribute.values.sum(id, 0, cells);
+  }
+  if (times > attribute.values.size() * uint64_t{2}) return;
   attribute.is_given_up = true;
   attribute.values.give_up(*memory_);
 }

@@ -35,7 +35,7 @@ int rank(const Datum& a, const Datum& b) {
     if (std::isnan(x) || std::isnan(y)) {  // behind all numbers, so that there is one order
       return static_cast<int>(std::isnan(x)) - static_cast<int>(std::isnan(y));
     }
-    return x > y ? -1 : (x < y ? 1 : 0);
+    if (x != y) return x > y ? -1 : 1;
   }
   const int order = traceql::datum_text(a).compare(traceql::datum_text(b));
   return order < 0 ? -1 : (order > 0 ? 1 : 0);

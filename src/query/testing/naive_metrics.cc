@@ -229,6 +229,11 @@ bool goes_first(const Series& a, const Series& b) {
     if (x.name != y.name) return x.name < y.name;
     const bool numbers = traceql::is_number(x.value.type());
     if (numbers != traceql::is_number(y.value.type())) return numbers;
+    if (numbers && number_of(x.value) == number_of(y.value)) {  // 2 before 2.0
+      const int order = traceql::datum_text(x.value).compare(traceql::datum_text(y.value));
+      if (order != 0) return order < 0;
+      continue;
+    }
     if (is_less(x.value, y.value)) return !numbers;
     if (is_less(y.value, x.value)) return numbers;
   }
