@@ -56,6 +56,7 @@ Result<std::unique_ptr<generator::Generator>> start_generator(const GeneratorSta
       .user_agent = "Vivace/" + version(),
       .series_max_default = std::clamp<int64_t>(memory_bytes / kMemoryPerSeries, 16'384, 500'000),
       .series_max_bounded = std::max<int64_t>(memory_bytes / kMemoryPerBoundedSeries, 16'384),
+      .label_bytes_max = std::clamp(memory_bytes / 16, 8 * kMiB, 128 * kMiB),
       .tenants_max =
           static_cast<size_t>(std::clamp<int64_t>(memory_bytes / kMemoryPerTenant, 100, 5'000)),
       .queue_bytes_max = std::clamp(memory_bytes / 32, 8 * kMiB, 16 * kMiB),

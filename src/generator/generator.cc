@@ -49,8 +49,10 @@ Generator::Generator(const GeneratorOptions& options, const Clock& clock, Metric
       remote_write_(options.config.remote_write, remote_write_options(options), clock, metrics),
       waiting_("generator", options.queue_bytes_max),
       queue_(kBatchesMax),
-      series_{.unbounded = {.series_max = options.series_max_default},
-              .bounded = {.series_max = options.series_max_bounded},
+      series_{.unbounded = {.series_max = options.series_max_default,
+                            .label_bytes_max = options.label_bytes_max},
+              .bounded = {.series_max = options.series_max_bounded,
+                          .label_bytes_max = options.label_bytes_max},
               .sides = {.bytes_max = options.edge_bytes_max}} {
   auto& bytes =
       metrics.gauge("vivace_generator_queue_bytes", "Batches that wait for the metrics-generator.");

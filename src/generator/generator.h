@@ -45,6 +45,7 @@ struct GeneratorOptions {
   std::string user_agent;                  // "Vivace/1.2.3"
   int64_t series_max_default = 100'000;    // of all tenants without a bound of their own
   int64_t series_max_bounded = 1'000'000;  // of all tenants with one
+  int64_t label_bytes_max = 64 << 20;      // of the labels of either
   size_t tenants_max = 1000;               // beside those that the overrides name
   int64_t queue_bytes_max = 16 << 20;      // of batches that wait
   int64_t edge_bytes_max = 8 << 20;        // of sides of edges that wait, of all tenants

@@ -141,7 +141,8 @@ TEST_F(GeneratorTest, ForgetsTenantsWhoseSeriesWentStale) {
     (*generator)->offer(fmt::format("t{}", i), Made{}.batch(), {}, kNowNs);
   }
   const auto is_gone = [this](const std::string& text) {
-    return text.find("vivace_generator_tenants 0\n") != text.npos &&
+    return text.find("vivace_generator_queue_bytes 0\n") != text.npos &&
+           text.find("vivace_generator_tenants 0\n") != text.npos &&
            text.find("tenant=\"t") == text.npos;
   };
   const int64_t until_ns = clock_.steady_ns() + 30'000'000'000;
@@ -205,6 +206,22 @@ TEST_F(SeriesPoolsTest, WhoHasABoundIsHeldByMemoryToo) {
   EXPECT_EQ(fill(tenant("a", std::nullopt), 10), 10);
 }
 
+TEST_F(SeriesPoolsTest, LongLabelsTakeMoreOfTheRoom) {
+  series_.unbounded.series_max = 1000;
+  series_.unbounded.label_bytes_max = 100'000;
+  config::Generator config = calls_only();
+  config.max_active_series = std::nullopt;
+  Tenant one(config, TenantOptions{.tenant = "long", .instance = "", .series_max_default = 1000},
+             series_, metrics_);
+  for (int i = 0; i < 200; ++i) {
+    one.take(*Made{.name = std::string(1'500, 'x') + fmt::format("{}", i)}.batch(), {}, kNowNs);
+  }
+  EXPECT_GT(one.active_series(), 50);
+  EXPECT_LT(one.active_series(), 68) << "100,000 bytes, and one for the rest";
+  EXPECT_LT(fill(tenant("short", std::nullopt), 60), 30) << "the room is shared";
+  EXPECT_LE(series_.unbounded.label_bytes, 101'000);
+}
+
 TEST_F(SeriesPoolsTest, ATenantTakesItsSeriesAlongWhenItGetsABound) {
   Tenant& first = tenant("first", std::nullopt);
   EXPECT_EQ(fill(first, 10), 10);
@@ -214,7 +231,9 @@ TEST_F(SeriesPoolsTest, ATenantTakesItsSeriesAlongWhenItGetsABound) {
   EXPECT_EQ(first.active_series(), 10);
   EXPECT_EQ(fill(tenant("second", std::nullopt), 10), 10) << "all of the shared room is free";
   EXPECT_EQ(series_.bounded.used, 10);
+  EXPECT_GT(series_.bounded.label_bytes, 0);
   tenants_.clear();
+  EXPECT_EQ(series_.bounded.label_bytes, 0);
   EXPECT_EQ(series_.bounded.used, 0);
   EXPECT_EQ(series_.unbounded.used, 0);
 }

@@ -116,7 +116,7 @@ void SeriesTable::forget_keys_past_room() {
 
 SeriesTable::Row SeriesTable::begin_first(Row row, uint32_t metric) {
   const int64_t series = metrics_[metric].series;
-  if (row != overflow_ && !registry_.has_room(series)) {
+  if (row != overflow_ && !registry_.has_room(series, 0)) {
     ++registry_.limited;
     const double touched_ms = *values_of(row);
     row = overflow_row();
@@ -134,7 +134,8 @@ SeriesTable::Row SeriesTable::enter_labels(SeriesLabels labels, bool past_limit)
   const Hash128 identity = hash128(labels.bytes, seed_);
   const auto found = rows_by_labels_.find(identity);
   if (found != rows_by_labels_.end()) return found->second;
-  if (!past_limit && !registry_.has_room(row_series_)) {
+  const auto label_bytes = static_cast<int64_t>(labels.bytes.size());
+  if (!past_limit && !registry_.has_room(row_series_, label_bytes)) {
     ++registry_.limited;
     return overflow_row();
   }
@@ -152,6 +153,7 @@ SeriesTable::Row SeriesTable::enter_labels(SeriesLabels labels, bool past_limit)
     registry_.departed.erase(before);
   }
   registry_.count(row_series_);
+  registry_.count_labels(label_bytes);
   registry_.added += static_cast<uint64_t>(row_series_);
   rows_by_labels_.emplace(identity, row);
   return row;
@@ -191,6 +193,7 @@ void SeriesTable::remove(Row row) {
     registry_.count(-metrics_[i].series);
     registry_.removed += static_cast<uint64_t>(metrics_[i].series);
   }
+  registry_.count_labels(-static_cast<int64_t>(state.labels.bytes.size()));
   const int64_t sent_ms = std::max(state.sent_ms, state.departed_ms);
   if (sent_ms > 0) registry_.departed.insert_or_assign(state.identity, sent_ms);
   rows_by_labels_.erase(state.identity);

@@ -53,6 +53,8 @@ struct RegistryOptions {
 struct SeriesPool {
   int64_t series_max = INT64_MAX;
   int64_t used = 0;
+  int64_t label_bytes_max = INT64_MAX;  // of the rows' labels: values may be 2 KiB each
+  int64_t label_bytes = 0;
 };
 
 // Two pools, so that neither kind of tenant takes from the other: those without a bound of their
@@ -75,20 +77,27 @@ struct Registry {
     size_t operator()(const Hash128& key) const { return key.low; }
   };
 
-  bool has_room(int64_t series) const {
+  bool has_room(int64_t series, int64_t bytes) const {
     const SeriesPool& with = options.is_series_max_shared ? all.unbounded : all.bounded;
-    return active_series + series <= options.series_max && with.used + series <= with.series_max;
+    return active_series + series <= options.series_max && with.used + series <= with.series_max &&
+           with.label_bytes + bytes <= with.label_bytes_max;
   }
   void count(int64_t series) {
     active_series += series;
     pool().used += series;
   }
+  void count_labels(int64_t bytes) {
+    label_bytes += bytes;
+    pool().label_bytes += bytes;
+  }
   SeriesPool& pool() { return options.is_series_max_shared ? all.unbounded : all.bounded; }
   // Series that there are go to the pool that they are in from now on.
   void set_options(RegistryOptions next) {
     pool().used -= active_series;
+    pool().label_bytes -= label_bytes;
     options = std::move(next);
     pool().used += active_series;
+    pool().label_bytes += label_bytes;
   }
   // Those that went so long ago that no zero is older.
   void forget_departed(int64_t now_ms);
@@ -96,6 +105,7 @@ struct Registry {
   SeriesBudget& all;
   RegistryOptions options;
   int64_t active_series = 0;
+  int64_t label_bytes = 0;
   uint64_t added = 0;    // series
   uint64_t removed = 0;  // likewise
   uint64_t limited = 0;  // label sets that found no room, each time they came
@@ -129,7 +139,7 @@ class SeriesTable {
 
   // A batch begins. Keys that found no room are new again when there is some.
   void begin_batch() {
-    if (keys_past_room_ > 0 && registry_.has_room(row_series_)) [[unlikely]]
+    if (keys_past_room_ > 0 && registry_.has_room(row_series_, kLabelBytesAgain)) [[unlikely]]
       forget_keys_past_room();
   }
 
@@ -211,6 +221,7 @@ class SeriesTable {
     bool is_used = false;
   };
   static constexpr size_t kChunkRows = 64;
+  static constexpr int64_t kLabelBytesAgain = 16 << 10;  // of room, before more are let in
 
   double* values_of(Row row) {
     return values_[row / kChunkRows].get() + (row % kChunkRows) * stride_;

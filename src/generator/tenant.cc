@@ -199,6 +199,7 @@ void Tenant::tick(int64_t now_ms) {
 }
 
 void Tenant::collect(std::span<RoundWriter* const> writers, int64_t now_ms) {
+  tick(now_ms);  // what expires by now belongs to this round
   const int64_t before_ms = now_ms - registry_.options.stale_ms;
   if (span_metrics_) {
     span_metrics_->expire(before_ms);
