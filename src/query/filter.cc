@@ -117,27 +117,17 @@ Result<Bits> FilterRun::in_turn(const Nodes& nodes, Scope domain, Bits mask) {
 Result<Bits> FilterRun::eval(FilterNode& node, Scope domain, const Bits& mask) {
   if (mask.none()) return mask;
   CHECK_OK(loop_.step(ControlledLoop::kStepsBetweenLooks / 4));  // a whole column
-  if (domain != Scope::span && node.uses == 0) {
-    const Bits owning = TRY(to_spans(domain, mask));
-    const Bits passing_spans = TRY(eval(node, Scope::span, owning));
-    return mask & TRY(from_spans(domain, passing_spans));
-  }
+  if (domain != Scope::span && node.uses == 0) return by_spans(node, domain, mask);
   switch (node.form) {
     case Form::literal:
       return is_true(node.literal) ? mask : empty(domain);
     case Form::attribute:
     case Form::test:
       return test(node, domain, mask);
-    case Form::both: {
-      Bits rest = mask;
-      for (const auto& operand : node.operands) rest = TRY(eval(*operand, domain, rest));
-      return rest;
-    }
-    case Form::either: {
-      Bits rest = mask;
-      for (const auto& operand : node.operands) rest -= TRY(eval(*operand, domain, rest));
-      return mask - rest;
-    }
+    case Form::both:
+      return all_of(node, domain, mask);
+    case Form::either:
+      return any_of(node, domain, mask);
     case Form::invert:
       if (!node.operands.front()->always_boolean) break;
       return mask - TRY(eval(*node.operands.front(), domain, mask));
@@ -150,6 +140,26 @@ Result<Bits> FilterRun::eval(FilterNode& node, Scope domain, const Bits& mask) {
       break;
   }
   return each_row(node, domain, mask);
+}
+
+// These three stand apart from `eval` so that a frame of it is small: conditions nest 2,000 deep.
+[[gnu::noinline]] Result<Bits> FilterRun::all_of(FilterNode& node, Scope domain, const Bits& mask) {
+  Bits rest = mask;
+  for (const auto& operand : node.operands) rest = TRY(eval(*operand, domain, rest));
+  return rest;
+}
+
+[[gnu::noinline]] Result<Bits> FilterRun::any_of(FilterNode& node, Scope domain, const Bits& mask) {
+  Bits rest = mask;
+  for (const auto& operand : node.operands) rest -= TRY(eval(*operand, domain, rest));
+  return mask - rest;
+}
+
+[[gnu::noinline]] Result<Bits> FilterRun::by_spans(FilterNode& node, Scope domain,
+                                                   const Bits& mask) {
+  const Bits owning = TRY(to_spans(domain, mask));
+  const Bits passing_spans = TRY(eval(node, Scope::span, owning));
+  return mask & TRY(from_spans(domain, passing_spans));
 }
 
 Result<Bits> FilterRun::test(FilterNode& node, Scope domain, const Bits& mask) {

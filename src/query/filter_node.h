@@ -99,6 +99,9 @@ class FilterRun {
   Result<Bits> all_rows(const Nodes& nodes, const Bits& mask);
 
   Result<Bits> eval(FilterNode& node, Scope domain, const Bits& mask);
+  Result<Bits> all_of(FilterNode& node, Scope domain, const Bits& mask);
+  Result<Bits> any_of(FilterNode& node, Scope domain, const Bits& mask);
+  Result<Bits> by_spans(FilterNode& node, Scope domain, const Bits& mask);
   Result<Bits> each_row(const FilterNode& node, Scope domain, const Bits& mask);
   Result<Bits> test(FilterNode& node, Scope domain, const Bits& mask);
   Result<Bits> passing(FilterNode& node, const Bits& mask);

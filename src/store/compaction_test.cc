@@ -34,6 +34,7 @@ class CompactionTest : public StoreTest {
     const double before = cut();
     clock_.advance(options_.generation_age_max_ns);
     wait_until([&] { return cut() > before; });
+    wait_until([&] { return metric(*metrics_, "vivace_head_bytes") == 0; });  // and let go
   }
   std::vector<SentSpan> push_blocks(int count) {
     std::vector<SentSpan> sent;
