@@ -43,6 +43,8 @@ SeriesLabels LabelSet::encode(const LabelLimits& limits) {
   for (auto& [name, value] : labels_) {
     cut(name, limits.name_max);
     cut(value, limits.value_max);
+    // Those two are written beside these.
+    if (name == kName || name == kBound) name.insert(0, "__");
   }
   std::ranges::stable_sort(labels_, {}, &Label::first);
   std::vector<Label> sorted;
@@ -90,6 +92,7 @@ std::string label_name(std::string_view attribute) {
   std::string out;
   if (!attribute.empty() && attribute[0] >= '0' && attribute[0] <= '9') out += '_';
   for (const char c : attribute) {
+    if ((static_cast<uint8_t>(c) & 0xc0) == 0x80) continue;  // one _ a character
     const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     out += good ? c : '_';
   }

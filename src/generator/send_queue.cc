@@ -10,7 +10,9 @@
 namespace vivace::generator {
 namespace {
 
-constexpr int kSplitsMax = 64;  // of a stage: one bad series of 2,000 takes eleven
+constexpr int kSplitsMax = 64;          // of a stage: one bad series of 2,000 takes eleven
+constexpr uint32_t kSuspectAfter = 5;   // answers of 500
+constexpr uint32_t kRefusedAfter = 15;  // of them, when there are no splits left
 
 }  // namespace
 
@@ -90,6 +92,7 @@ void SendQueue::add_stage(std::vector<WriteBody> bodies) {
   if (bodies.empty()) return;
   Stage& stage = stages_.emplace_back();
   stage.splits_left = kSplitsMax;
+  stage.is_zeros = bodies.front().is_zeros;
   for (WriteBody& body : bodies) {
     bytes_ += static_cast<int64_t>(body.packed.size());
     samples_ += body.samples;
@@ -121,6 +124,10 @@ void SendQueue::make_room() {
 
 void SendQueue::end_stages() {
   while (!stages_.empty() && stages_.front().waiting.empty() && in_flight_.empty()) {
+    if (!stages_.front().is_zeros) {
+      refusing_ = stages_.front().was_refused;
+      has_sick_ = has_sick_ && refusing_;
+    }
     stages_.pop_front();
   }
 }
@@ -171,13 +178,17 @@ void SendQueue::answered(uint64_t id, const SendAnswer& answer, int64_t now_ns) 
     metrics_.bytes.Increment(static_cast<double>(body.packed.size()));
     if (!body.is_zeros) {
       metrics_.highest_sent_s.Set(static_cast<double>(body.time_ms) / 1e3);
-      refusing_ = false;
     }
+    stages_.front().was_taken = true;
     backoff_ns_ = 0;
     tell(true, answer);
   } else if (answer.status == 0 || answer.status / 100 == 5 ||
              (answer.status == 429 && options_.retry_on_http_429)) {
-    retry(std::move(body), answer, now_ns);
+    if (is_suspect(body, answer)) {
+      retry_suspect(std::move(body), answer, now_ns);
+    } else {
+      retry(std::move(body), answer, now_ns);
+    }
   } else {
     backoff_ns_ = 0;
     refused(std::move(body), answer);
@@ -192,11 +203,55 @@ void SendQueue::retry(WriteBody body, const SendAnswer& answer, int64_t now_ns) 
   ++body.attempts;
   metrics_.samples_retried.Increment(body.samples);
   metrics_.exemplars_retried.Increment(body.exemplars);
+  pause(answer, now_ns);
+  bytes_ += static_cast<int64_t>(body.packed.size());
+  stages_.front().waiting.push_front(std::move(body));
+  make_room();
+}
+
+void SendQueue::pause(const SendAnswer& answer, int64_t now_ns) {
   backoff_ns_ = std::clamp(backoff_ns_ * 2, options_.min_backoff_ns, options_.max_backoff_ns);
   pause_until_ns_ = std::max(
       pause_until_ns_, now_ns + (answer.retry_after_ns > 0 ? answer.retry_after_ns : backoff_ns_));
-  bytes_ += static_cast<int64_t>(body.packed.size());
-  stages_.front().waiting.push_front(std::move(body));
+}
+
+bool SendQueue::is_suspect(const WriteBody& body, const SendAnswer& answer) const {
+  return answer.status == 500 && body.attempts + 1 >= (has_sick_ ? 1 : kSuspectAfter);
+}
+
+// It goes to the end, so that what the others get tells whether it is the receiver's fault.
+void SendQueue::retry_suspect(WriteBody body, const SendAnswer& answer, int64_t now_ns) {
+  Stage& stage = stages_.front();
+  note_error(answer);
+  ++body.attempts;
+  if (stage.was_taken) backoff_ns_ = 0;  // it is not ill
+  pause(answer, now_ns);
+  const bool may_split = body.samples > 1 && stage.splits_left > 0;
+  const bool is_last_try = body.attempts >= kRefusedAfter;
+  const bool is_sick = !may_split && stage.was_taken && (body.samples == 1 || is_last_try);
+  const bool is_needless = body.is_zeros && (is_last_try || has_sick_);  // values do without
+  if (is_sick || is_needless) {
+    has_sick_ = has_sick_ || is_sick;
+    backoff_ns_ = 0;
+    return drop_refused(body, answer);
+  }
+  metrics_.is_up.Set(0);
+  metrics_.samples_retried.Increment(body.samples);
+  metrics_.exemplars_retried.Increment(body.exemplars);
+  std::vector<WriteBody> parts;
+  if (may_split) {
+    --stage.splits_left;
+    auto [first, second] = split_body(body);
+    first.attempts = second.attempts = body.attempts;
+    parts.push_back(std::move(first));
+    parts.push_back(std::move(second));
+  } else {
+    parts.push_back(std::move(body));
+  }
+  for (WriteBody& part : parts) {
+    bytes_ += static_cast<int64_t>(part.packed.size());
+    stage.waiting.push_back(std::move(part));
+  }
   make_room();
 }
 
@@ -213,11 +268,16 @@ void SendQueue::refused(WriteBody body, const SendAnswer& answer) {
     }
     return;
   }
-  drop(body, body.is_zeros ? metrics_.samples_dropped : metrics_.samples_failed);
-  if (body.is_zeros) return;  // the receiver knew the series already
+  drop_refused(body, answer);
+}
+
+void SendQueue::drop_refused(const WriteBody& body, const SendAnswer& answer) {
+  if (body.is_zeros) return drop(body, metrics_.samples_dropped);  // the series was known already
+  drop(body, metrics_.samples_failed);
   metrics_.exemplars_failed.Increment(body.exemplars);
   metrics_.is_up.Set(0);
   note_error(answer);
+  stages_.front().was_refused = true;
   if (std::exchange(refusing_, true)) return;
   log::error("remote write: samples refused", {{"remote_name", options_.name},
                                                {"status", answer.status},

@@ -11,6 +11,11 @@
 //   400, 413 with many series  halves, down to the one series that is refused, within a budget
 //   other                      dropped and counted
 //
+// A receiver may answer 500 to a series that it will never take (Prometheus 2 does, to labels that
+// it does not like), and nothing may wait behind that for ever. After some 500 a body goes on in
+// halves, and what gets no other answer while others of its stage are taken counts as refused.
+// While nothing is taken the receiver is ill, and nothing is lost.
+//
 // When more bytes wait than may, the oldest rounds go first: counters are cumulative, so that what
 // comes later makes up for them. One thread.
 #pragma once
@@ -98,6 +103,9 @@ class SendQueue {
   struct Stage {
     std::deque<WriteBody> waiting;
     int splits_left = 0;
+    bool is_zeros = false;
+    bool was_taken = false;    // something of it
+    bool was_refused = false;  // likewise
   };
 
   void add_stage(std::vector<WriteBody> bodies);
@@ -105,7 +113,11 @@ class SendQueue {
   void make_room();
   void end_stages();
   void refused(WriteBody body, const SendAnswer& answer);
+  void drop_refused(const WriteBody& body, const SendAnswer& answer);
   void retry(WriteBody body, const SendAnswer& answer, int64_t now_ns);
+  bool is_suspect(const WriteBody& body, const SendAnswer& answer) const;
+  void retry_suspect(WriteBody body, const SendAnswer& answer, int64_t now_ns);
+  void pause(const SendAnswer& answer, int64_t now_ns);
   void tell(bool up, const SendAnswer& answer);
   void note_error(const SendAnswer& answer);
   void show_age(int64_t unix_ns);
@@ -123,7 +135,8 @@ class SendQueue {
   int64_t bytes_ = 0;    // that wait
   int64_t samples_ = 0;  // that wait or are on their way
   bool up_ = true;
-  bool refusing_ = false;
+  bool refusing_ = false;  // something of the last round was refused
+  bool has_sick_ = false;  // likewise, by answers of 500
 };
 
 }  // namespace vivace::generator

@@ -157,6 +157,33 @@ describe('receivers that do not behave', () => {
       assert.equal(answer.status, 200);
     }));
 
+  test('a series that is answered with 500 for ever holds nothing up, nor others', async () => {
+    const has = (request, service) => seriesOf(request).some((s) => s.labels.service === service);
+    const answer = (response, request) => status(has(request, 'sick') ? 500 : 204)(response);
+    await run(answer, {}, async (server, receiver) => {
+      for (let i = 1; i <= 3; i++) {
+        await push(server, [
+          made({ service: 'sick', parent: newSpanId() }),
+          made({ service: 'healthy', parent: newSpanId() }),
+        ]);
+        await until(`not counted ${i} times`, () =>
+          receiver.requests
+            .filter((request) => !has(request, 'sick'))
+            .flatMap((request) => seriesOf(request))
+            .some((s) => s.labels.service === 'healthy' && s.value === i),
+        );
+      }
+      await until('not told', async () => {
+        const metrics = await server.metrics();
+        const failed = sumOf(metrics, 'prometheus_remote_storage_samples_failed_total');
+        const at = sumOf(metrics, 'vivace_remote_write_last_error_timestamp_seconds');
+        const code = sumOf(metrics, 'vivace_remote_write_last_error_status');
+        return failed > 0 && code === 500 && Math.abs(at - Date.now() / 1000) < 60;
+      });
+      assert.match(server.stderr, /remote write: samples refused/);
+    });
+  });
+
   test('a receiver that hangs holds nothing up', () =>
     run(() => {}, { write: { remote_timeout: '1s' } }, async (server, receiver) => {
       await until('no retry', () => receiver.requests.length >= 2);
