@@ -91,6 +91,18 @@ const AttributeTable& HeadPart::table(Scope owner) const {
   ASSERT(false);
 }
 
+HeadPart::AttributeCounts HeadPart::attribute_counts() const {
+  AttributeCounts out;
+  for (const Scope owner :
+       {Scope::resource, Scope::scope, Scope::span, Scope::event, Scope::link}) {
+    const AttributeTable& of = table(owner);
+    for (uint32_t i = 0; i < of.columns(); ++i) out.all += of.column(i).rows.size();
+    out.overflowed += of.overflows().rows.size();
+  }
+  out.all += out.overflowed;
+  return out;
+}
+
 uint32_t HeadPart::columns(Scope owner) const { return columns_[static_cast<size_t>(owner)]; }
 
 AttributeName HeadPart::column(Scope owner, uint32_t column) const {

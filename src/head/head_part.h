@@ -45,6 +45,13 @@ class HeadPart final : public Part {
   Result<void> trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,
                           Inspected& inspected) const override;
 
+  // Of all owners. For a head that nobody appends to any more.
+  struct AttributeCounts {
+    uint64_t all = 0;
+    uint64_t overflowed = 0;  // into lists, for want of a column
+  };
+  AttributeCounts attribute_counts() const;
+
  private:
   const AttributeTable& table(Scope owner) const;
   Range rows_of(uint32_t group) const;

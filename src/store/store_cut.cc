@@ -19,6 +19,19 @@ namespace {
 
 constexpr int kRetryPeriodsMax = 30;
 
+// Of the attributes of all heads, those without a column.
+double overflow_share(const Generation& generation) {
+  HeadPart::AttributeCounts sum;
+  for (const auto& [tenant, head] : generation.heads) {
+    // The caller keeps the generation.
+    const HeadPart part(std::shared_ptr<const Head>(std::shared_ptr<void>(), head.get()));
+    const HeadPart::AttributeCounts of = part.attribute_counts();
+    sum.all += of.all;
+    sum.overflowed += of.overflowed;
+  }
+  return sum.all == 0 ? 0 : static_cast<double>(sum.overflowed) / static_cast<double>(sum.all);
+}
+
 }  // namespace
 
 void Store::run_cut() {
@@ -83,6 +96,7 @@ Result<void> Store::cut(const Generation& generation) {
   CHECK_OK(write_blocks(generation));
   const std::lock_guard commit(commits_);
   CHECK_OK(folder_->commit(written_, generation.end));
+  metrics_.overflow_share.Set(overflow_share(generation));
   for (const auto& block : written_) {
     const BlockSummary& summary = block->summary();
     metrics_.blocks_flushed.Increment();

@@ -1,6 +1,7 @@
 // The road of a generation, on a disk in memory: heads turn over by size, by age and when room is
 // short; their blocks take the place of the log's range whatever step a crash or an error hits;
 // what is past retention is hidden at once and removed soon; readers keep what they hold.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "store/testing/store_fixture.h"
@@ -76,6 +77,22 @@ TEST_F(StoreCutTest, AHeadIsCutWhenItIsOld) {
   expect_spans(sent);
   EXPECT_EQ(start().spans, 0U);
   expect_spans(sent);
+}
+
+TEST_F(StoreCutTest, TheShareOfOverflowedAttributesIsTold) {
+  start();
+  std::vector<SentSpan> spans = random_.request(1);
+  spans.resize(1);
+  spans.front().attributes.clear();
+  spans.front().events.clear();
+  spans.front().links.clear();
+  for (int i = 0; i < 2'048; ++i) {
+    spans.front().attributes.push_back({fmt::format("key {}", i), {ValueType::integer, 1, {}}});
+  }
+  ASSERT_TRUE(append_and_wait(spans));
+  store_->flush();
+  wait_for_blocks(1);
+  EXPECT_NEAR(metric(*metrics_, "vivace_overflow_share"), 0.5, 0.02);
 }
 
 TEST_F(StoreCutTest, HeadsAreCutWhenAsked) {

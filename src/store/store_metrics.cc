@@ -22,6 +22,8 @@ StoreMetrics::StoreMetrics(Metrics& registry)
       join_seconds(registry.histogram("vivace_split_join_seconds",
                                       "Time to look up a head's traces in older blocks.",
                                       {0.001, 0.004, 0.016, 0.064, 0.25, 1, 4, 16})),
+      overflow_share(registry.gauge("vivace_overflow_share",
+                                    "Share of attributes without a column, in the newest blocks.")),
       blocks_flushed(registry.counter("tempo_ingester_blocks_flushed_total", "Blocks written.")),
       heads_cleared(registry.counter("tempo_ingester_blocks_cleared_total",
                                      "Heads that became blocks and were dropped.")),

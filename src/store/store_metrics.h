@@ -46,6 +46,7 @@ class StoreMetrics {
   Counter& repeats;
   Counter& repeats_left_out;
   Histogram& join_seconds;
+  Gauge& overflow_share;
   Counter& blocks_flushed;
   Counter& heads_cleared;
   Counter& failed_flushes;
