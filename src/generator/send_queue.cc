@@ -191,7 +191,7 @@ void SendQueue::answered(uint64_t id, const SendAnswer& answer, int64_t now_ns) 
     }
   } else {
     backoff_ns_ = 0;
-    refused(std::move(body), answer);
+    refused(body, answer);
   }
   end_stages();
   update();
@@ -256,7 +256,7 @@ void SendQueue::retry_suspect(WriteBody body, const SendAnswer& answer, int64_t 
 }
 
 // One bad series must not cost the others that it travels with.
-void SendQueue::refused(WriteBody body, const SendAnswer& answer) {
+void SendQueue::refused(const WriteBody& body, const SendAnswer& answer) {
   Stage& stage = stages_.front();
   const bool may_be_one = answer.status == 400 || answer.status == 413;
   if (may_be_one && body.samples > 1 && stage.splits_left > 0) {
@@ -331,7 +331,8 @@ void SendQueue::show_age(int64_t unix_ns) {
     note(stage.waiting.front());
     if (!stage.waiting.front().is_zeros) break;
   }
-  metrics_.oldest_s.Set(static_cast<double>(unix_ns / 1'000'000 - oldest_ms) / 1e3);
+  const int64_t now_ms = unix_ns / 1'000'000;
+  metrics_.oldest_s.Set(static_cast<double>(now_ms - oldest_ms) / 1e3);
 }
 
 void SendQueue::update() {

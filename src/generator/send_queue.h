@@ -112,7 +112,7 @@ class SendQueue {
   void drop(const WriteBody& body, Counter& counter);
   void make_room();
   void end_stages();
-  void refused(WriteBody body, const SendAnswer& answer);
+  void refused(const WriteBody& body, const SendAnswer& answer);
   void drop_refused(const WriteBody& body, const SendAnswer& answer);
   void retry(WriteBody body, const SendAnswer& answer, int64_t now_ns);
   bool is_suspect(const WriteBody& body, const SendAnswer& answer) const;
