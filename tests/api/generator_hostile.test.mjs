@@ -198,7 +198,7 @@ describe('tenants', () => {
     });
     const metrics = await server.metrics();
     const live = metrics.vivace_generator_tenants;
-    assert.ok(live <= most + 3, `${live} of ${most}`);
+    assert.ok(live <= most + 10, `${live} of ${most}`);  // those that the overrides name come on top
     if (ok > most + 10) {
       const others =
         'tempo_metrics_generator_spans_discarded_total{reason="too_many_tenants",tenant="<others>"}';
