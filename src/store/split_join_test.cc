@@ -296,9 +296,8 @@ TEST(SplitJoin, ManyThreadsAsk) {
         const SplitTraces traces({.blocks = blocks, .of_blocks = splits, .heads = {{part, join}}});
         Inspected inspected;
         for (uint32_t t = 0; t < part->traces(); t += 7) traces.is_split(part->trace_id(t));
-        for (const uint32_t row : *traces.repeats(static_cast<uint32_t>(blocks.size()))) {
-          rows = std::max(rows, row);
-        }
+        const auto repeats = traces.repeats(static_cast<uint32_t>(blocks.size()));
+        for (const uint32_t row : *repeats) rows = std::max(rows, row);
         rows = std::max(rows, part->rows());
       }
     });
