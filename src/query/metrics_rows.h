@@ -51,7 +51,7 @@ class PickedRows {
       } else if (slice.words != nullptr) {
         each_of(slice, take, [&](uint32_t i) { return slice.words[i]; });
       } else {
-        each_of(slice, take, [](uint32_t) { return 0; });
+        each_of(slice, take, [](uint32_t) { return uint64_t{0}; });
       }
     }
   }
