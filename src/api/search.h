@@ -1,9 +1,8 @@
 // GET /api/search (query-API contract, section 3): the newest traces that match.
 //
 //   q=...                     TraceQL
-//   tags=k=v k2="v 2"         the old form (legacy_search.h), with minDuration and maxDuration;
-//   with
-//                             neither q, tags nor a window every other parameter is such a tag
+//   tags=k=v k2="v 2"         the old form (legacy_search.h), with minDuration and maxDuration; if
+//                             neither q, tags nor a window is given, every other parameter is a tag
 //   limit, spss               traces, and spans of each; both have a limit of their own
 //   start, end or since       the window (window.h); whole seconds, both inclusive
 //

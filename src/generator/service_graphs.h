@@ -5,8 +5,7 @@
 //   client span --+-- names a database --> edge at once
 //                 +-- server waits? ----> edge
 //                 +-- else it waits; when its time is over and it names a peer: virtual node
-//   server span --+-- no parent --------> edge from a virtual node at once: nothing can pair with
-//   it
+//   server span --+-- no parent --------> edge from a virtual node at once: nothing can pair
 //                 +-- client waits? ----> edge
 //                 +-- else it waits, and is dropped when its time is over
 //

@@ -6,8 +6,7 @@
 // names its run and its *shape*: the sequence of keys and types, as a node of a trie. Spans of one
 // kind share a shape, so whoever stores a batch works out columns once a shape, not once a span.
 //
-//      shapes:  root(span) --http.method:string--> 7 --http.status_code:integer--> 8 = a span's
-//      shape
+//   shapes:  root(span) --http.method:string--> 7 --http.status_code:integer--> 8, a span's shape
 //
 // Made by decode/ on an ingest thread, appended by the head thread, then read by whoever listens.
 #pragma once

@@ -3,8 +3,8 @@
 //
 //   QueryBudget budget({.bytes_max = 64 << 20, .queries_max = 8}, metrics);
 //
-//   QueryMemory memory(budget);                  // one question; opened by the call that carries
-//   it QueryControl control{..., .maybe_memory = &memory};
+//   QueryMemory memory(budget);                  // one question; `open` gives it its share
+//   QueryControl control{..., .maybe_memory = &memory};
 //
 //   MemoryCharge spans(control);                 // something in the question that grows
 //   CHECK_OK(spans.set(trace.size() * 96));      // before it does; waits, or is refused

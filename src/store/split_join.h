@@ -1,8 +1,7 @@
 // The join of a head with everything older that its tenant has, by trace id. It says
 //   - which of the head's traces are *split*: older parts have spans of them too;
-//   - which of its rows are *repeats*: an older part has the same (span id, kind) of that trace in
-//   a
-//     row group that is not past retention. A client sent the span again after its head was frozen.
+//   - which of its rows are *repeats*: an older part has the same (span id, kind) of that trace, in
+//     a row group that is not past retention. A client sent it again after its head was frozen.
 //
 // What is older than a head never gains a trace: all of it was frozen when the head began, and is
 // only written down (cut), put together (merged) or lost (retention) from then on. So each trace

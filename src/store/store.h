@@ -5,8 +5,7 @@
 //
 //   if (auto known = store->acked_before(hash)) ...                   // the same bytes again
 //   auto room = TRY(store->admit(tenant, *batch, wal_bytes));         // Code::limit: try again
-//   later store->append({record, batch, room, done});                       // done: durable and
-//   visible
+//   later store->append({record, batch, room, done});                 // done: durable and visible
 //
 //   auto snapshot = store->snapshot(tenant);                          // for one question
 //

@@ -6,8 +6,7 @@
 //   while (span.next()) {
 //     switch (span.key()) {
 //       case proto_key(5, Wire::bytes): name = span.bytes(); break;
-//       default: span.skip_unknown(16);   // fields up to 16 are known: another wire type is an
-//       error
+//       default: span.skip_unknown(16);   // up to 16 are known: another wire type is an error
 //     }
 //   }
 //   if (!span.ok()) return fail(Code::invalid_argument, span.error());
