@@ -21,11 +21,6 @@ Hash128 key_of(const std::string& tenant, const TraceId& trace) {
   return hash128(trace.view(), text_hash(tenant));
 }
 
-struct TraceHash {
-  using is_avalanching = void;
-  size_t operator()(const TraceId& id) const { return id.hash(); }
-};
-
 // What a request brings for each of its traces, in the order that they first appear in.
 struct Shares {
   struct Share {
@@ -36,7 +31,7 @@ struct Shares {
   std::vector<uint32_t> of_span;  // place in `traces`
 
   explicit Shares(const Batch& batch) {
-    boost::unordered_flat_map<TraceId, uint32_t, TraceHash> places;
+    boost::unordered_flat_map<TraceId, uint32_t, TraceIdHash> places;
     for (const BatchSpan& span : batch.spans) {
       const auto next = static_cast<uint32_t>(traces.size());
       const auto [at, is_new] = places.try_emplace(span.trace_id, next);

@@ -80,10 +80,6 @@ class TraceLimits {
     size_t size() const { return newer_.size() + older_.size(); }
 
    private:
-    struct TakeHash {
-      using is_avalanching = void;
-      size_t operator()(const Hash128& trace) const { return trace.low; }
-    };
     using Table = boost::unordered_flat_map<Hash128, int64_t, TakeHash>;
 
     int64_t period_ns_;

@@ -37,4 +37,21 @@ constexpr uint64_t mix64(uint64_t x) {
   return x ^ (x >> 31);
 }
 
+// Hashes for the tables of boost::unordered, good in every bit.
+struct TextHash {
+  using is_avalanching = void;
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return text_hash(text); }
+};
+struct NumberHash {
+  using is_avalanching = void;
+  size_t operator()(uint64_t number) const { return mix64(number ^ kProcessSeed); }
+};
+// For keys that are hashes.
+struct TakeHash {
+  using is_avalanching = void;
+  size_t operator()(uint64_t hash) const { return hash; }
+  size_t operator()(const Hash128& hash) const { return hash.low; }
+};
+
 }  // namespace vivace

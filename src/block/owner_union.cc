@@ -11,11 +11,6 @@
 namespace vivace {
 namespace {
 
-struct HashOfHash {
-  using is_avalanching = void;
-  size_t operator()(const Hash128& hash) const { return hash.low; }
-};
-
 class Identity {
  public:
   Identity(const Part& part, Scope owner) : reader_(part, uncounted_), owner_(owner) {}
@@ -87,7 +82,7 @@ Result<OwnerUnion> OwnerUnion::make(const BlockSources& sources, Scope owner,
   OwnerUnion out(sources, owner);
   const OwnerSpace& space = sources.space(owner);
   out.placed_.assign(space.end(), OwnerOrder::kNowhere);
-  boost::unordered_flat_map<Hash128, uint32_t, HashOfHash> known;
+  boost::unordered_flat_map<Hash128, uint32_t, TakeHash> known;
   uint32_t next = 0;
   for (const Piece& piece : space.pieces()) {
     const std::vector<bool> used = TRY(out.used(piece.source, rows));

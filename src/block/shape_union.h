@@ -25,12 +25,8 @@ class ShapeUnion final : public Shapes {
   }
 
  private:
-  struct Hash {
-    using is_avalanching = void;
-    size_t operator()(uint64_t edge) const { return mix64(edge ^ kProcessSeed); }
-  };
   std::vector<Shape> nodes_ = {Shape()};
-  boost::unordered_flat_map<uint64_t, uint32_t, Hash> children_;
+  boost::unordered_flat_map<uint64_t, uint32_t, NumberHash> children_;
 };
 
 // The columns on the way from the root to a shape.

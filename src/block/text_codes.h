@@ -39,10 +39,6 @@ class TextCodes {
   Result<Column> read(const Piece& piece);
 
  private:
-  struct Hash {
-    using is_avalanching = void;
-    size_t operator()(std::string_view text) const { return text_hash(text); }
-  };
   struct OfSource {
     const Texts* texts = nullptr;
     std::shared_ptr<const void> keep;
@@ -57,7 +53,7 @@ class TextCodes {
   const OwnerOrder& order_;
   const ReadPiece& read_;
   std::vector<OfSource> sources_;
-  boost::unordered_flat_map<std::string_view, uint32_t, Hash> numbers_;
+  boost::unordered_flat_map<std::string_view, uint32_t, TextHash> numbers_;
   std::vector<std::string_view> dictionary_;
   std::vector<uint32_t> places_;
   std::vector<std::unique_ptr<char[]>> kept_;  // the bytes of the texts

@@ -12,6 +12,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/result.h"
 #include "model/batch.h"
 
@@ -50,10 +51,6 @@ class BatchBuilder {
       return same_text(a.text, b.text);
     }
   };
-  struct ChildHash {
-    using is_avalanching = void;
-    size_t operator()(uint64_t key) const { return mix64(key); }
-  };
 
   void look_up(std::string_view key, ValueType type);
   uint32_t key_number(std::string_view key);
@@ -62,7 +59,7 @@ class BatchBuilder {
   Batch* batch_ = nullptr;
   AttributeRun run_;
   boost::unordered_flat_map<BatchKey, uint32_t, KeyHash, KeyEqual> keys_;
-  boost::unordered_flat_map<uint64_t, uint32_t, ChildHash> children_;  // (node, key, type) -> node
+  boost::unordered_flat_map<uint64_t, uint32_t, NumberHash> children_;  // (node, key, type) -> node
   double spans_a_byte_ = 0;  // of the last batch, and some spare
   double attributes_a_byte_ = 0;
   std::vector<uint32_t> last_child_;  // by node; 0: none yet

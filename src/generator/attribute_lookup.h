@@ -69,15 +69,11 @@ class AttributeLookup {
 
  private:
   static constexpr uint32_t kUnknown = UINT32_MAX;
-  struct Avalanching {
-    using is_avalanching = void;
-    size_t operator()(uint64_t hash) const { return hash; }
-  };
 
   uint32_t learn(uint32_t shape);
 
   std::vector<std::string> wanted_;
-  boost::unordered_flat_map<uint64_t, Slot, Avalanching> slots_;  // by the hash of the key
+  boost::unordered_flat_map<uint64_t, Slot, TakeHash> slots_;  // by the hash of the key
   const Batch* batch_ = nullptr;
   std::vector<uint32_t> slot_of_key_;      // by Batch::keys
   std::vector<uint32_t> places_of_shape_;  // index into places_

@@ -2,8 +2,7 @@
 // server span that is its child, or the other way round. Both are known by one key, the trace and
 // the client's span id; they may come in any order and in different requests.
 //
-//   entries  [ key | hash, numbers | texts ] ...    a line of the cache each, found by open
-//   addressing
+//   entries  [ key | hash, numbers | texts ] ...    a line of the cache each, by open addressing
 //                                      |
 //   texts    [ service, peer, dimensions ] ...      shared by all sides that say the same
 //
@@ -25,7 +24,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include "base/bytes.h"
+#include "base/hash.h"
 #include "model/ids.h"
 
 namespace vivace::generator {
@@ -33,12 +32,7 @@ namespace vivace::generator {
 struct EdgeKey {
   TraceId trace;
   SpanId span;
-  bool operator==(const EdgeKey& other) const {  // without a call
-    const uint8_t* const own = trace.bytes.data();
-    const uint8_t* const its = other.trace.bytes.data();
-    return span == other.span && load<uint64_t>(own) == load<uint64_t>(its) &&
-           load<uint64_t>(own + 8) == load<uint64_t>(its + 8);
-  }
+  bool operator==(const EdgeKey& other) const { return span == other.span && trace == other.trace; }
   uint64_t hash() const { return mix64(trace.hash() ^ span.raw); }
 };
 
@@ -130,10 +124,6 @@ class HalfEdges {
   int64_t bytes() const { return bytes_; }
 
  private:
-  struct Avalanching {
-    using is_avalanching = void;
-    size_t operator()(uint64_t hash) const { return hash; }
-  };
   struct Texts {
     uint64_t hash = 0;
     uint32_t users = 0;  // sides that wait
@@ -160,7 +150,7 @@ class HalfEdges {
   std::deque<Texts> texts_;  // never moved: short strings hold their bytes
   std::vector<uint32_t> free_texts_;
   size_t unused_texts_ = 0;  // nobody waits with them
-  boost::unordered_flat_map<uint64_t, uint32_t, Avalanching> texts_by_hash_;
+  boost::unordered_flat_map<uint64_t, uint32_t, TakeHash> texts_by_hash_;
   int64_t bytes_ = 0;  // of entries and texts
 };
 

@@ -72,11 +72,6 @@ struct Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  struct KeyHash {
-    using is_avalanching = void;
-    size_t operator()(const Hash128& key) const { return key.low; }
-  };
-
   bool has_room(int64_t series, int64_t bytes) const {
     const SeriesPool& with = options.is_series_max_shared ? all.unbounded : all.bounded;
     return active_series + series <= options.series_max && with.used + series <= with.series_max &&
@@ -111,7 +106,7 @@ struct Registry {
   uint64_t limited = 0;  // label sets that found no room, each time they came
   // When rows that are gone were last sent, by table and labels: a series that comes back must not
   // begin with a zero that is older than that.
-  boost::unordered_flat_map<Hash128, int64_t, KeyHash> departed;
+  boost::unordered_flat_map<Hash128, int64_t, TakeHash> departed;
 };
 
 struct MetricSpec {
@@ -291,12 +286,8 @@ class SeriesTable {
   Row overflow_ = kUnknown;
   size_t keys_past_room_ = 0;  // that lead to it
 
-  struct Avalanching {
-    using is_avalanching = void;
-    size_t operator()(uint64_t key) const { return key; }
-  };
-  boost::unordered_flat_map<uint64_t, Row, Avalanching> rows_by_key_;
-  boost::unordered_flat_map<Hash128, Row, Registry::KeyHash> rows_by_labels_;
+  boost::unordered_flat_map<uint64_t, Row, TakeHash> rows_by_key_;
+  boost::unordered_flat_map<Hash128, Row, TakeHash> rows_by_labels_;
   uint64_t last_key_ = 0;
   Row last_row_ = kUnknown;
 };

@@ -22,6 +22,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "head/dictionary.h"
 #include "model/batch.h"
 #include "model/columns.h"
@@ -97,10 +98,6 @@ class AttributeTable {
   static_assert(kShapeBytesMax == sizeof(Shape) + kEdgeBytes);
   static_assert(kColumnBytesMax >=
                 kColumnBytes + int64_t{sizeof(AttributeColumn*)} + Dictionary::kTextBytesMax);
-  struct EdgeHash {
-    using is_avalanching = void;
-    size_t operator()(uint64_t key) const { return mix64(key); }
-  };
   struct KeyHash {
     using is_avalanching = void;
     size_t operator()(const BatchKey& key) const { return key.hash; }
@@ -133,7 +130,7 @@ class AttributeTable {
 
   // The writer's.
   std::vector<std::unique_ptr<AttributeColumn>> owned_columns_;
-  boost::unordered_flat_map<uint64_t, uint32_t, EdgeHash> children_;  // (node, column) -> node
+  boost::unordered_flat_map<uint64_t, uint32_t, NumberHash> children_;  // (node, column) -> node
   boost::unordered_flat_map<BatchKey, uint32_t, KeyHash, KeyEqual> column_by_key_[kValueTypes];
   std::vector<Known> known_;  // by node of Batch::shapes
   std::vector<Target> targets_;

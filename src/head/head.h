@@ -20,6 +20,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/hash.h"
 #include "head/attribute_table.h"
 #include "head/span_set.h"
 #include "head/trace_index.h"
@@ -82,11 +83,7 @@ class Head {
       memory.use(kBytes);
     }
   };
-  struct IdentityHash {
-    using is_avalanching = void;
-    size_t operator()(const Hash128& identity) const { return identity.low; }
-  };
-  using Identities = boost::unordered_flat_map<Hash128, uint32_t, IdentityHash>;
+  using Identities = boost::unordered_flat_map<Hash128, uint32_t, TakeHash>;
   static constexpr uint32_t kUnknown = UINT32_MAX;
   // What one more takes in its columns and tables, beside texts, attributes and rare columns.
   // 11: two slots of a SpanSet for 0.75 spans, counted for all, since any trace may return.

@@ -34,6 +34,11 @@ struct TraceId {
   uint64_t high() const { return load<uint64_t>(bytes.data() + 8); }
 };
 
+struct TraceIdHash {
+  using is_avalanching = void;
+  size_t operator()(const TraceId& id) const { return id.hash(); }
+};
+
 // 8 bytes as they came, read as one little-endian integer.
 struct SpanId {
   uint64_t raw = 0;

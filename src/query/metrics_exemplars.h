@@ -38,10 +38,6 @@ class ExemplarPicker {
     uint8_t spans = 0;
     uint8_t looks = 0;  // of row groups that left room
   };
-  struct TraceIdHash {
-    using is_avalanching = void;
-    size_t operator()(const TraceId& id) const { return id.hash(); }
-  };
 
   static bool has_room(const Slot& slot);
   size_t slot_of(uint64_t time_ns) const;

@@ -91,13 +91,9 @@ class CachedIds {
     uint64_t key = 0;
     uint32_t id = kNone;
   };
-  struct Hash {
-    using is_avalanching = void;
-    size_t operator()(uint64_t key) const { return mix64(key ^ kProcessSeed); }
-  };
   static_assert(sizeof(Recent) << kBits == kRecentBytes);
   std::vector<Recent> recent_;
-  boost::unordered_flat_map<uint64_t, uint32_t, Hash> ids_;
+  boost::unordered_flat_map<uint64_t, uint32_t, NumberHash> ids_;
 };
 
 class ValueIds {
@@ -118,11 +114,6 @@ class ValueIds {
   bool is_full() const { return is_full_; }  // a value got no number
 
  private:
-  struct TextHash {
-    using is_transparent = void;
-    using is_avalanching = void;
-    size_t operator()(std::string_view text) const { return text_hash(text); }
-  };
   uint32_t add(traceql::Datum value, size_t bytes);
   template <class Make>
   uint32_t number(CachedIds& ids, uint64_t bits, Make make);

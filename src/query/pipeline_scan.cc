@@ -14,11 +14,6 @@ namespace {
 
 constexpr uint32_t kChecksEvery = 64;  // gathered traces between two looks at the clock
 
-struct TraceIdHash {
-  using is_avalanching = void;
-  size_t operator()(const TraceId& id) const { return id.hash(); }
-};
-
 class PipelineScan final : public TraceVisitor {
  public:
   PipelineScan(PartSet& parts, Pipeline& pipeline, TraceFactsOf& facts, const QueryControl& control,

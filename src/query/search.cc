@@ -20,11 +20,6 @@ constexpr uint32_t kChecksEvery = 64;  // traces between two looks at the clock
 constexpr size_t kBytesPerRank = 160;
 constexpr size_t kBytesPerSettled = 40;
 
-struct TraceIdHash {
-  using is_avalanching = void;
-  size_t operator()(const TraceId& id) const { return id.hash(); }
-};
-
 // A trace by its place in the answer.
 struct Ranked {
   uint64_t start_ns = 0;

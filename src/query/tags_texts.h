@@ -30,12 +30,6 @@ struct TagRoom {
   std::optional<Error> refusal;  // for want of memory; then it is full as well
 };
 
-struct TextHasher {
-  using is_transparent = void;
-  using is_avalanching = void;
-  size_t operator()(std::string_view text) const { return text_hash(text); }
-};
-
 class DistinctTexts {
  public:
   static constexpr size_t kBytesPerText = 160;
@@ -68,7 +62,7 @@ class DistinctTexts {
   }
 
  private:
-  boost::unordered_flat_set<std::string, TextHasher, std::equal_to<>> texts_;
+  boost::unordered_flat_set<std::string, TextHash, std::equal_to<>> texts_;
 };
 
 // Which codes of a dictionary came up. Row groups of a head share their dictionaries, so the last

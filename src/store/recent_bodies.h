@@ -34,10 +34,6 @@ class RecentBodies {
   size_t size() const;
 
  private:
-  struct TakeHash {
-    using is_avalanching = void;
-    size_t operator()(const Hash128& body) const { return body.low; }
-  };
   struct Entry {
     int64_t acked_ns;
     Answer answer;

@@ -66,7 +66,7 @@ std::vector<LocatedTrace> WantedTraces::in(const HeadPart& head, LookupDamage& d
 // False if something cannot be read.
 bool WantedTraces::scan(const Block& block, const std::vector<uint32_t>& candidates,
                         std::vector<LocatedTrace>& out) const {
-  boost::unordered_flat_map<uint64_t, uint32_t, TakeTraceHash> by_hash;
+  boost::unordered_flat_map<uint64_t, uint32_t, TakeHash> by_hash;
   by_hash.reserve(candidates.size());
   for (const uint32_t i : candidates) by_hash.emplace(ids_[places_[i]].hash(), places_[i]);
   if (by_hash.size() != candidates.size()) return false;  // two ids of one hash

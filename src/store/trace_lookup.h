@@ -16,17 +16,14 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "base/hash.h"
 #include "block/block.h"
 #include "head/head_part.h"
 
 namespace vivace {
 
 // Traces by TraceId::hash. Two ids of one hash are both taken for split, which costs time alone.
-struct TakeTraceHash {
-  using is_avalanching = void;
-  size_t operator()(uint64_t hash) const { return hash; }
-};
-using TraceHashes = boost::unordered_flat_set<uint64_t, TakeTraceHash>;
+using TraceHashes = boost::unordered_flat_set<uint64_t, TakeHash>;
 
 using Blocks = std::span<const std::shared_ptr<const Block>>;
 
