@@ -6,33 +6,15 @@
 //
 // which is right only for as long as no released program has written the version.
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <gmock/gmock.h>
 
+#include "base/testing/golden.h"
 #include "block/block_pieces_testing.h"
 #include "block/block_testing.h"
 
 namespace vivace {
 namespace {
-
-std::string golden_path(const std::string& name) {
-  const auto source = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-  return (source / "tests" / "golden" / name).string();
-}
-
-std::string read_file(const std::string& path) {
-  std::stringstream out;
-  out << std::ifstream(path, std::ios::binary).rdbuf();
-  return out.str();
-}
-
-void write_file(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 // Something of everything: all fields, repeated keys, trees, links, events, several row groups.
 std::vector<SentSpan> golden_spans() {
@@ -83,18 +65,14 @@ std::string describe(const Block& block) {
 }
 
 TEST(BlockGolden, OfVersionOneSaysWhatItSaid) {
-  if (std::getenv("VIVACE_WRITE_GOLDEN") != nullptr) {
-    write_file(golden_path("block_01"), write_golden_block());
-  }
+  if (golden::is_to_be_written()) golden::write("block_01", write_golden_block());
   BlockDisk disk;
-  disk.storage.set_durable(kBlockPath, read_file(golden_path("block_01")));
+  disk.storage.set_durable(kBlockPath, golden::read("block_01"));
   const auto block = disk.open();
   ASSERT_NE(block, nullptr);
   const std::string said = describe(*block);
-  if (std::getenv("VIVACE_WRITE_GOLDEN") != nullptr) {
-    write_file(golden_path("block_01.txt"), said);
-  }
-  EXPECT_EQ(said, read_file(golden_path("block_01.txt")));
+  if (golden::is_to_be_written()) golden::write("block_01.txt", said);
+  EXPECT_EQ(said, golden::read("block_01.txt"));
   EXPECT_GT(block->groups(), 1U);
   std::vector<SentSpan> expected = golden_spans();
   sort_canonically(expected);
