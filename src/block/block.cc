@@ -10,6 +10,7 @@
 #include "block/block_cached.h"
 #include "block/chunk.h"
 #include "block/layout.h"
+#include "block/read_ahead.h"
 #include "block/split_list.h"
 #include "block/trace_filter.h"
 #include "block/trace_index.h"
@@ -37,6 +38,7 @@ Result<std::shared_ptr<Block>> Block::open(Storage& storage, const std::string& 
   auto footer = block->read_end();
   if (!footer) return std::unexpected(std::move(footer).error().in("block " + path));
   block->footer_ = std::make_unique<const BlockFooter>(*std::move(footer));
+  block->ahead_ = std::make_unique<ReadAhead>(block->footer_->file_columns());
   return block;
 }
 
@@ -61,7 +63,7 @@ Result<std::string> Block::read_range(uint64_t offset, uint64_t bytes) const {
 const BlockIdentity& Block::identity() const { return footer_->identity; }
 const BlockSummary& Block::summary() const { return footer_->summary; }
 int64_t Block::memory_bytes() const {
-  return static_cast<int64_t>(sizeof *this) + footer_->memory_bytes();
+  return static_cast<int64_t>(sizeof *this) + footer_->memory_bytes() + ahead_->memory_bytes();
 }
 uint32_t Block::rows() const { return footer_->summary.rows; }
 uint32_t Block::traces() const { return footer_->summary.traces; }
@@ -96,6 +98,8 @@ Result<std::string> Block::read_chunk(uint32_t column, uint32_t slot, Inspected&
   const auto directory = TRY(this->directory());
   const BlockDirectory::Place place = directory->find(column, slot);
   if (place.bytes == 0) return std::string();
+  const ReadAhead::Extent ahead = ahead_->before(*directory, column, slot);
+  if (ahead.bytes > 0) file_->will_read(ahead.offset, ahead.bytes);
   const auto read = [&]() -> Result<std::string> {
     const std::string stored = TRY(read_range(place.offset, place.bytes));
     return unpack_chunk(stored, {footer_->seed, column, slot});

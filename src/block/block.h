@@ -32,6 +32,7 @@ struct FirstFingerprints;
 struct TraceTable;
 enum class Coding : uint8_t;
 class FilterPage;
+class ReadAhead;
 class TextList;
 
 class Block final : public Part {
@@ -162,6 +163,7 @@ class Block final : public Part {
   const uint64_t cache_number_;
   std::unique_ptr<File> file_;
   std::unique_ptr<const BlockFooter> footer_;
+  std::unique_ptr<ReadAhead> ahead_;
   std::atomic<bool> remove_{false};
 };
 

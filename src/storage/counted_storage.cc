@@ -27,6 +27,9 @@ class CountedFile final : public File {
   Result<void> read(std::span<const ReadRange> ranges) const override {
     return below_->read(ranges);
   }
+  void will_read(uint64_t offset, uint64_t bytes) const override {
+    below_->will_read(offset, bytes);
+  }
   Result<uint64_t> size() const override { return below_->size(); }
 
  private:

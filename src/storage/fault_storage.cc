@@ -82,6 +82,8 @@ class FaultFile final : public File {
     return {};
   }
 
+  void will_read(uint64_t /*offset*/, uint64_t /*bytes*/) const override {}
+
   Result<uint64_t> size() const override {
     const std::lock_guard lock(disk_->mutex_);
     if (gone()) return dead();

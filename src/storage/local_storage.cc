@@ -1,5 +1,5 @@
-// The POSIX calls behind Storage: pwritev, pread, fdatasync, posix_fallocate, flock. Short writes
-// and EINTR are finished here, so that callers see all or an error.
+// The POSIX calls behind Storage: pwritev, pread, posix_fadvise, fdatasync, posix_fallocate, flock.
+// Short writes and EINTR are finished here, so that callers see all or an error.
 #include "storage/local_storage.h"
 
 #include <algorithm>
@@ -87,6 +87,11 @@ class LocalFile final : public File {
       }
     }
     return {};
+  }
+
+  void will_read(uint64_t offset, uint64_t bytes) const override {
+    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                          POSIX_FADV_WILLNEED);
   }
 
   Result<uint64_t> size() const override {

@@ -41,6 +41,10 @@ class File {
   // Fills every range, or fails: reading past the end is Code::corrupt.
   virtual Result<void> read(std::span<const ReadRange> ranges) const = 0;
 
+  // A hint that these bytes will be read soon: the disk may begin to fetch them. Does not wait, and
+  // never fails.
+  virtual void will_read(uint64_t offset, uint64_t bytes) const = 0;
+
   virtual Result<uint64_t> size() const = 0;
 };
 
