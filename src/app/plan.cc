@@ -64,6 +64,7 @@ MemoryPlan::MemoryPlan(int64_t machine_bytes)
       queries_bytes(std::clamp(machine_bytes / 8, 24 * kMiB, 512 * kMiB)),
       metrics_query_bytes(std::clamp(machine_bytes / 16, 16 * kMiB, 256 * kMiB)),
       block_cache_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 32 * kMiB)),
+      split_bytes(std::clamp(machine_bytes / 16, 8 * kMiB, 32 * kMiB)),
       compaction_bytes(std::clamp(machine_bytes / 8, 16 * kMiB, 48 * kMiB)) {}
 
 uint32_t count_of(int64_t value) {
@@ -108,6 +109,7 @@ StoreOptions store_options(const config::Config& config, const Machine& machine,
           .generation_age_max_ns = ingester.max_block_duration_ns,
           .retention_ns = config.block_retention_ns,
           .block_cache_bytes_max = plan.block_cache_bytes,
+          .split_bytes_max = plan.split_bytes,
           .check_period_ms = static_cast<int>(
               std::clamp<int64_t>(ingester.flush_check_period_ns / 1'000'000, 100, 60'000)),
           .compaction = compaction_options(config, machine, plan),

@@ -22,6 +22,7 @@ struct MemoryPlan {
   int64_t queries_bytes;        // of all together
   int64_t metrics_query_bytes;  // of these, for what each counts
   int64_t block_cache_bytes;
+  int64_t split_bytes;
   int64_t compaction_bytes;
 };
 

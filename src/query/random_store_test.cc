@@ -54,6 +54,7 @@ TEST_F(RandomStore, AnswersAreThoseOfOneRequest) {
     disk_ = std::make_unique<FaultStorage>(seed);
     sent_.clear();
     options_.compaction.enabled = seed % 3 != 0;
+    options_.split_bytes_max = seed % 2 == 0 ? 0 : 32 << 20;  // of what is known of split traces
     start();
     RandomTraces random(seed);
     QueryComparison comparison(seed);

@@ -3,6 +3,7 @@
 #include "store/block_folder.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kSuffix = ".block";
 constexpr size_t kDigits = 16;
+constexpr int64_t kSplitBytesMin = 1024;  // of a tenant, however many there are
 
 // The number in the name of a block's file; files with other names are not ours.
 std::optional<uint64_t> number_of(std::string_view name) {
@@ -56,8 +58,8 @@ ListedBlock listed(const Block& block) {
 }  // namespace
 
 Result<std::unique_ptr<BlockFolder>> BlockFolder::open(Storage& storage, const std::string& folder,
-                                                       BlockCache& cache) {
-  std::unique_ptr<BlockFolder> out(new BlockFolder(storage, folder, cache));
+                                                       BlockCache& cache, Budget& splits) {
+  std::unique_ptr<BlockFolder> out(new BlockFolder(storage, folder, cache, splits));
   CHECK_OK(storage.make_folders(folder));
   out->lock_ = TRY(storage.lock(folder));
   CHECK_OK(out->load_list());
@@ -255,12 +257,17 @@ void BlockFolder::publish() {
       ++tenant.damaged;
     }
   }
+  // In steps of two, so that a tenant more or less does not change the shares of all.
+  const size_t shares = std::bit_ceil(std::max<size_t>(1, set->tenants.size()));
+  const SplitRoom room{.maybe_budget = &splits_,
+                       .bytes_max = std::max(
+                           kSplitBytesMin, splits_.bytes_max() / 2 / static_cast<int64_t>(shares))};
   for (auto& [name, tenant] : set->tenants) {
     std::ranges::stable_sort(tenant.blocks, {},
                              [](const auto& block) { return block->identity().log_from; });
     const auto before = blocks_->tenants.find(name);
     tenant.splits = BlockSplits::of(
-        tenant.blocks, before == blocks_->tenants.end() ? nullptr : before->second.splits.get());
+        tenant.blocks, before == blocks_->tenants.end() ? nullptr : before->second.splits, room);
   }
   blocks_ = std::move(set);
 }

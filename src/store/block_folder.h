@@ -42,8 +42,9 @@ struct BlockSet {
 
 class BlockFolder {
  public:
+  // Half of the budget `splits` is for what is kept of split traces.
   static Result<std::unique_ptr<BlockFolder>> open(Storage& storage, const std::string& folder,
-                                                   BlockCache& cache);
+                                                   BlockCache& cache, Budget& splits);
 
   // Where replay of the log begins.
   Lsn replay_from() const;
@@ -72,8 +73,8 @@ class BlockFolder {
     std::shared_ptr<Block> block;  // null: damaged
   };
 
-  BlockFolder(Storage& storage, std::string folder, BlockCache& cache)
-      : storage_(storage), folder_(std::move(folder)), cache_(cache) {}
+  BlockFolder(Storage& storage, std::string folder, BlockCache& cache, Budget& splits)
+      : storage_(storage), folder_(std::move(folder)), cache_(cache), splits_(splits) {}
   Result<void> load_list();
   Result<void> rebuild_list();
   Result<void> open_listed();
@@ -87,6 +88,7 @@ class BlockFolder {
   Storage& storage_;
   const std::string folder_;
   BlockCache& cache_;
+  Budget& splits_;
   std::unique_ptr<FolderLock> lock_;
 
   mutable std::mutex mutex_;  // guards all below; held while the list is written

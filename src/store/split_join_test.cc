@@ -130,9 +130,14 @@ TEST(SplitJoin, BlocksAndHeadsAgainstTheSentSpans) {
     RandomSpans random(seed);
     const Parts parts = random_parts(random, 2 + random.number(5));
     StoredParts stored;
-    const Snapshot snapshot = stored.snapshot(parts, random.number(parts.size() + 1));
-    expect_split_traces_known(snapshot, parts, seed);
-    expect_repeats_known(snapshot, seed);
+    const size_t blocks = random.number(parts.size() + 1);
+    Budget no_room("splits", 0);
+    for (Budget* maybe_splits : {static_cast<Budget*>(nullptr), &no_room}) {
+      const Snapshot snapshot = stored.snapshot(parts, blocks, maybe_splits);
+      expect_split_traces_known(snapshot, parts, seed);
+      expect_repeats_known(snapshot, seed);
+    }
+    EXPECT_EQ(no_room.used(), 0);
   }
 }
 
@@ -212,15 +217,23 @@ TEST(SplitJoin, RandomMerges) {
   }
 }
 
-// What is joined bit by bit, as questions come, is what is joined at once.
+std::vector<SplitTrace> splits_of(HeadJoin& join, const HeadPart& head, const OlderParts& older) {
+  std::vector<SplitTrace> out;
+  join.each_split(head, older, [&](const SplitTrace& trace) { out.push_back(trace); });
+  return out;
+}
+
+// What is joined bit by bit, as questions come, is what is joined at once; be there room or not.
 TEST(SplitJoin, BitByBit) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
     RandomSpans random(seed);
+    const bool has_room = seed % 2 == 0;
     const Parts older = random_parts(random, 3);
     StoredParts stored;
     const auto blocks = stored.blocks_of(older);
     auto head = std::make_shared<Head>();
-    HeadJoin join;
+    Budget budget("splits", has_room ? 1 << 20 : 0);
+    HeadJoin join(&budget);
     Parts newer;
     for (int batch = 0; batch < 10; ++batch) {
       newer.push_back(random.request(1 + random.number(40)));
@@ -232,18 +245,45 @@ TEST(SplitJoin, BitByBit) {
       const HeadPart part(head);
       if (random.chance(50)) join.splits(part, {.blocks = blocks});
       if (random.chance(30)) join.repeats(part, {.blocks = blocks});
+      if (random.chance(30)) splits_of(join, part, {.blocks = blocks});
     }
     const HeadPart part(head);
     HeadJoin at_once;
     const CutJoin expected = at_once.at_cut(part, {.blocks = blocks});
     EXPECT_EQ(*join.repeats(part, {.blocks = blocks}), expected.left_out);
-    const auto splits = join.splits(part, {.blocks = blocks});
-    EXPECT_EQ(splits->hashes.size(), splits->traces.size());
-    EXPECT_EQ(splits->traces.size(), at_once.splits(part, {.blocks = blocks})->traces.size());
+    const std::vector<SplitTrace> splits = splits_of(join, part, {.blocks = blocks});
+    EXPECT_EQ(splits, splits_of(at_once, part, {.blocks = blocks}));
+    const auto shown = join.splits(part, {.blocks = blocks});
+    for (const SplitTrace& trace : splits) EXPECT_TRUE(shown->traces.may_have(trace.id.hash()));
+    EXPECT_EQ(join.has_times(), has_room);
+    EXPECT_GT(budget.used(), 0);
     const CutJoin got = join.at_cut(part, {.blocks = blocks});
     EXPECT_EQ(got.left_out, expected.left_out);
     EXPECT_EQ(got.splits, expected.splits);
     EXPECT_FALSE(expected.splits.empty());
+  }
+}
+
+TEST(SplitJoin, MoreThanASliceOfTracesAndRows) {
+  constexpr uint64_t kTraces = 70'000;
+  Spans spans;
+  for (uint64_t i = 1; i <= kTraces; ++i) spans.push_back(span(i, i, 10 * i, 10 * i + 5));
+  StoredParts stored;
+  const auto blocks = stored.blocks_of(Parts{spans});
+  spans.push_back(span(kTraces, kTraces + 1, 1, 2));
+  spans.push_back(span(kTraces + 1, 1, 1, 2));
+  const auto head = StoredParts::head_of(spans);
+  for (const int64_t room : {0, 64 << 20}) {
+    Budget budget("splits", room);
+    HeadJoin join(&budget);
+    EXPECT_EQ(splits_of(join, *head, {.blocks = blocks}).size(), kTraces);
+    const CutJoin cut = join.at_cut(*head, {.blocks = blocks});
+    EXPECT_EQ(cut.left_out.size(), kTraces);
+    EXPECT_TRUE(std::ranges::is_sorted(cut.left_out));
+    EXPECT_THAT(cut.splits,
+                ElementsAre(SplitTrace{make_trace_id(0, kTraces), 1, 10 * kTraces + 5}));
+    EXPECT_EQ(join.has_times(), room > 0);
+    EXPECT_LE(budget.used(), kTraces * (room > 0 ? 80 : 24)) << "with what the cut holds";
   }
 }
 
@@ -274,7 +314,7 @@ TEST(SplitJoin, DamageIsCounted) {
   };
   overwrite(std::string(whole.size(), 'x'));
   HeadJoin join;
-  EXPECT_THAT(join.splits(*head, {.blocks = blocks})->traces, IsEmpty());
+  EXPECT_THAT(splits_of(join, *head, {.blocks = blocks}), IsEmpty());
   EXPECT_GT(join.damaged(), 0U);
   overwrite(whole);
   EXPECT_THAT(join.at_cut(*head, {.blocks = blocks}).left_out, ElementsAre(0));

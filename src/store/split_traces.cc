@@ -15,11 +15,17 @@ bool reaches_into(uint64_t from_ns, uint64_t to_ns, uint64_t start_ns, uint64_t 
   return overlaps && !lies_inside;
 }
 
+Reservation counted(const SplitRoom& room, size_t bytes) {
+  if (room.maybe_budget == nullptr) return {};
+  return room.maybe_budget->reserve_always(static_cast<int64_t>(bytes));
+}
+
 }  // namespace
 
 // ------------------------------------------------------------------------------- blocks
 
-std::shared_ptr<const BlockSplits::List> BlockSplits::read(const Block& block) {
+std::shared_ptr<const BlockSplits::List> BlockSplits::read(const Block& block,
+                                                           const SplitRoom& room) {
   auto out = std::make_shared<List>();
   Inspected uncounted;
   const auto list = block.splits(uncounted);
@@ -29,41 +35,130 @@ std::shared_ptr<const BlockSplits::List> BlockSplits::read(const Block& block) {
     out->is_damaged = true;
     return out;
   }
-  out->hashes.reserve((*list)->size());
+  out->traces = (*list)->size();
+  out->hashes.reserve(out->traces);
   for (const SplitTrace& trace : **list) {
     out->hashes.push_back(trace.id.hash());
     out->start_min_ns = std::min(out->start_min_ns, trace.start_ns);
     out->end_max_ns = std::max({out->end_max_ns, trace.start_ns, trace.end_ns});
   }
+  out->room = counted(room, sizeof *out + out->hashes.capacity() * sizeof(uint64_t));
   return out;
 }
 
-std::shared_ptr<const BlockSplits> BlockSplits::of(Blocks blocks, const BlockSplits* maybe_before) {
+// With the filter of the next state beside that of this one.
+int64_t BlockSplits::bytes_with_entries(size_t traces) {
+  return static_cast<int64_t>((traces + 2 * SplitFilter::words_for(traces)) * sizeof(uint64_t));
+}
+
+std::shared_ptr<const BlockSplits> BlockSplits::of(
+    Blocks blocks, const std::shared_ptr<const BlockSplits>& maybe_before, const SplitRoom& room) {
+  if (maybe_before != nullptr && maybe_before->is_of(blocks, room)) return maybe_before;
   auto out = std::make_shared<BlockSplits>();
-  for (const auto& block : blocks) {
-    const uint64_t number = block->identity().number;
-    std::shared_ptr<const List> list;
-    if (maybe_before != nullptr && maybe_before->lists_.contains(number)) {
-      list = maybe_before->lists_.at(number);
-    }
-    if (list == nullptr || list->is_damaged) list = read(*block);
-    if (list->is_damaged) ++out->damaged_;
-    out->hashes_.insert(list->hashes.begin(), list->hashes.end());
-    out->lists_.emplace(number, std::move(list));
+  if (maybe_before == nullptr || !out->go_on_from(*maybe_before, blocks, room)) {
+    out->gather(blocks, maybe_before.get(), room);
   }
+  if (!out->has_entries_ && (maybe_before == nullptr || maybe_before->has_entries_)) {
+    log::warn(
+        "many traces lie in several blocks; which ones is kept in fewer bytes from now on, "
+        "and queries may be slower",
+        {{"tenant", blocks.front()->identity().tenant}, {"traces", out->entries_}});
+  }
+  constexpr size_t kNodeBytes = 64;  // of the map, with its share of malloc's
+  out->room_ = counted(room, sizeof *out + out->lists_.size() * kNodeBytes);
   return out;
 }
 
-int64_t BlockSplits::memory_bytes() const {
-  size_t bytes = sizeof *this + hashes_.bucket_count() * (sizeof(uint64_t) + 1);
-  for (const auto& [number, list] : lists_) bytes += sizeof *list + list->hashes.capacity() * 8;
-  return static_cast<int64_t>(bytes);
+bool BlockSplits::is_of(Blocks blocks, const SplitRoom& room) const {
+  return damaged_ == 0 && lists_.size() == blocks.size() && fits(room) &&
+         std::ranges::all_of(blocks, [&](const auto& block) { return find(*block) != nullptr; });
+}
+
+// Whether what it is is what it should be in this room.
+bool BlockSplits::fits(const SplitRoom& room) const {
+  if (has_entries_) return bytes_with_entries(entries_) <= room.bytes_max;
+  const int64_t bytes = filter_->traces.bytes();
+  const auto due = static_cast<int64_t>(SplitFilter::words_within(room.bytes_max / 2)) * 8;
+  return bytes <= due && bytes > due / 4 && gone_ <= entries_ &&
+         bytes_with_entries(entries_) > room.bytes_max / 2;
+}
+
+const BlockSplits::List* BlockSplits::find(const Block& block) const {
+  const auto found = lists_.find(block.identity().number);
+  return found == lists_.end() || found->second->is_damaged ? nullptr : found->second.get();
+}
+
+// From a state without entries, with its filter. False: it has to be made anew.
+bool BlockSplits::go_on_from(const BlockSplits& before, Blocks blocks, const SplitRoom& room) {
+  if (before.has_entries_) return false;
+  for (const auto& block : blocks) {
+    if (const List* known = before.find(*block)) {
+      lists_.emplace(block->identity().number, before.lists_.at(block->identity().number));
+      entries_ += known->traces;
+    }
+  }
+  has_entries_ = false;
+  filter_ = before.filter_;
+  size_ = before.size_;
+  gone_ = before.gone_ + before.entries_ - entries_;
+  if (!fits(room)) {
+    *this = BlockSplits();
+    return false;
+  }
+  for (const auto& block : blocks) {
+    if (find(*block) == nullptr) add(*block, read(*block, room), room);
+  }
+  return true;
+}
+
+void BlockSplits::gather(Blocks blocks, const BlockSplits* maybe_before, const SplitRoom& room) {
+  const bool knows_entries = maybe_before != nullptr && maybe_before->has_entries_;
+  for (const auto& block : blocks) {
+    const bool is_known = knows_entries && maybe_before->find(*block) != nullptr;
+    auto list = is_known ? maybe_before->lists_.at(block->identity().number) : read(*block, room);
+    add(*block, std::move(list), room);
+  }
+  if (!has_entries_) return;
+  make_filter(SplitFilter::words_for(entries_), room);
+  for (const auto& [number, list] : lists_) fill_in(*list);
+}
+
+void BlockSplits::add(const Block& block, std::shared_ptr<const List> list, const SplitRoom& room) {
+  if (list->is_damaged) ++damaged_;
+  entries_ += list->traces;
+  lists_.emplace(block.identity().number, std::move(list));
+  if (has_entries_ && bytes_with_entries(entries_) > room.bytes_max) {
+    has_entries_ = false;
+    make_filter(SplitFilter::words_within(room.bytes_max / 2), room);
+    for (auto& [number, known] : lists_) let_entries_go(known, room);
+  } else if (!has_entries_) {
+    let_entries_go(lists_.at(block.identity().number), room);
+  }
+}
+
+// Into the filter.
+void BlockSplits::let_entries_go(std::shared_ptr<const List>& list, const SplitRoom& room) {
+  fill_in(*list);
+  list = std::make_shared<List>(List{.traces = list->traces,
+                                     .start_min_ns = list->start_min_ns,
+                                     .end_max_ns = list->end_max_ns,
+                                     .is_damaged = list->is_damaged,
+                                     .room = counted(room, sizeof *list)});
+}
+
+void BlockSplits::make_filter(size_t words, const SplitRoom& room) {
+  filter_ = std::make_shared<Filter>(SplitFilter(words), Reservation());
+  filter_->room = counted(room, static_cast<size_t>(filter_->traces.bytes()));
+}
+
+void BlockSplits::fill_in(const List& list) {
+  for (const uint64_t hash : list.hashes) size_ += filter_->traces.add(hash) ? 1 : 0;
 }
 
 bool BlockSplits::may_reach_into(const Block& block, uint64_t start_ns, uint64_t end_ns) const {
   const List& list = *lists_.at(block.identity().number);
-  return list.is_damaged || (!list.hashes.empty() &&
-                             reaches_into(list.start_min_ns, list.end_max_ns, start_ns, end_ns));
+  return list.is_damaged ||
+         (list.traces > 0 && reaches_into(list.start_min_ns, list.end_max_ns, start_ns, end_ns));
 }
 
 // ------------------------------------------------------------------------------- a snapshot
@@ -90,7 +185,7 @@ const std::vector<std::shared_ptr<const HeadSplits>>& SplitTraces::heads() const
 bool SplitTraces::is_split(const TraceId& id) const {
   if (sources_.of_blocks != nullptr && sources_.of_blocks->has(id)) return true;
   return std::ranges::any_of(
-      heads(), [hash = id.hash()](const auto& head) { return head->hashes.contains(hash); });
+      heads(), [hash = id.hash()](const auto& head) { return head->traces.may_have(hash); });
 }
 
 Result<std::vector<SplitTrace>> SplitTraces::reaching_into(uint64_t start_ns,
@@ -106,7 +201,11 @@ Result<std::vector<SplitTrace>> SplitTraces::reaching_into(uint64_t start_ns,
     const auto list = TRY(block->splits(uncounted));
     std::ranges::for_each(*list, add);
   }
-  for (const auto& head : heads()) std::ranges::for_each(head->traces, add);
+  std::vector<std::shared_ptr<const HeadPart>> older_heads;
+  for (size_t i = 0; i < sources_.heads.size(); ++i) {
+    const auto& [part, join] = sources_.heads[i];
+    join->each_split(*part, older_than(i, older_heads), add);
+  }
   std::ranges::sort(all, {}, &SplitTrace::id);
   std::vector<SplitTrace> out;
   for (const SplitTrace& trace : all) {

@@ -14,22 +14,38 @@
 #include <mutex>
 #include <vector>
 
+#include "base/budget.h"
 #include "block/block.h"
 #include "head/head_part.h"
 #include "store/split_join.h"
+#include "store/split_sets.h"
 
 namespace vivace {
 
-// The split lists of a tenant's blocks, in memory: 8 bytes an entry, and about 12 for all that are
-// equal. Immutable; there is one for each state of the block list.
+// What it may take, of a budget that also counts it.
+struct SplitRoom {
+  Budget* maybe_budget = nullptr;
+  int64_t bytes_max = INT64_MAX;
+};
+
+// The split lists of a tenant's blocks, in memory: 8 bytes an entry, and a filter of 2 to 4 bytes.
+// Past their room the entries go, and the filter stays, of half the room and overfull in the end:
+// traces are taken for split that are not, which makes queries slower and no answer wrong. What
+// blocks leave behind in it goes when it is made anew from the lists on the disk: when that is more
+// than what the blocks have, or little enough again. Immutable but for such a filter, which gains
+// traces; there is one for each state of the block list.
 class BlockSplits {
  public:
-  // With what is known from the state before, which may be null.
-  static std::shared_ptr<const BlockSplits> of(Blocks blocks, const BlockSplits* maybe_before);
+  // With what is known from the state before.
+  static std::shared_ptr<const BlockSplits> of(
+      Blocks blocks, const std::shared_ptr<const BlockSplits>& maybe_before,
+      const SplitRoom& room = {});
 
-  bool has(const TraceId& id) const { return damaged_ > 0 || hashes_.contains(id.hash()); }
-  size_t size() const { return hashes_.size(); }
-  int64_t memory_bytes() const;
+  bool has(const TraceId& id) const { return damaged_ > 0 || filter_->traces.may_have(id.hash()); }
+  // Split traces, about; with those of blocks that are gone if entries had to go.
+  size_t size() const { return size_; }
+  // Whether the entries are in memory.
+  bool has_entries() const { return has_entries_; }
   // Lists that cannot be read: any trace may be split.
   uint32_t damaged() const { return damaged_; }
 
@@ -38,16 +54,39 @@ class BlockSplits {
 
  private:
   struct List {
-    std::vector<uint64_t> hashes;  // TraceId::hash
+    std::vector<uint64_t> hashes = {};  // TraceId::hash; none if the entries had to go
+    size_t traces = 0;
     uint64_t start_min_ns = UINT64_MAX;
     uint64_t end_max_ns = 0;
     bool is_damaged = false;
+    Reservation room = {};
   };
-  static std::shared_ptr<const List> read(const Block& block);
+  using Lists = std::map<uint64_t, std::shared_ptr<const List>>;  // by number of the block
+  struct Filter {
+    SplitFilter traces;
+    Reservation room;
+  };
+  static std::shared_ptr<const List> read(const Block& block, const SplitRoom& room);
+  static int64_t bytes_with_entries(size_t traces);
 
-  std::map<uint64_t, std::shared_ptr<const List>> lists_;  // by number of the block
-  TraceHashes hashes_;
+  bool is_of(Blocks blocks, const SplitRoom& room) const;
+  bool fits(const SplitRoom& room) const;
+  const List* find(const Block& block) const;
+  bool go_on_from(const BlockSplits& before, Blocks blocks, const SplitRoom& room);
+  void gather(Blocks blocks, const BlockSplits* maybe_before, const SplitRoom& room);
+  void add(const Block& block, std::shared_ptr<const List> list, const SplitRoom& room);
+  void let_entries_go(std::shared_ptr<const List>& list, const SplitRoom& room);
+  void make_filter(size_t words, const SplitRoom& room);
+  void fill_in(const List& list);
+
+  Lists lists_;
+  size_t entries_ = 0;  // of all lists
+  size_t gone_ = 0;     // entries that are in the filter and in no list
+  size_t size_ = 0;
+  bool has_entries_ = true;
+  std::shared_ptr<Filter> filter_;
   uint32_t damaged_ = 0;
+  Reservation room_;
 };
 
 // Of one snapshot, whose parts are the blocks and then the heads. Any thread. Nothing is done

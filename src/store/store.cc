@@ -23,12 +23,14 @@ Store::Store(Storage& storage, const StoreOptions& options, const Clock& clock, 
       options_(options),
       clock_(clock),
       head_budget_("head", options.head_bytes_max),
+      split_budget_("splits", options.split_bytes_max),
       block_cache_(options.block_cache_bytes_max),
       durable_(kDurableMax),
       metrics_(metrics) {
   active_ = std::make_shared<Generation>();
   active_->room = head_budget_.reserve_always(0);
   metrics_.head_bytes_max.Set(static_cast<double>(options.head_bytes_max));
+  metrics_.split_bytes_max.Set(static_cast<double>(options.split_bytes_max));
   on_scrape_ = metrics.on_scrape([this] { update_gauges(); });
 }
 
@@ -38,8 +40,8 @@ Result<std::unique_ptr<Store>> Store::open(Storage& storage, const StoreOptions&
                                            const Clock& clock, Metrics& metrics) {
   std::unique_ptr<Store> store(new Store(storage, options, clock, metrics));
   store->wal_ = TRY(Wal::open(store->storage_, options.wal, metrics));
-  store->folder_ =
-      TRY(BlockFolder::open(store->storage_, options.blocks_folder, store->block_cache_));
+  store->folder_ = TRY(BlockFolder::open(store->storage_, options.blocks_folder,
+                                         store->block_cache_, store->split_budget_));
   store->disk_ = std::make_unique<DiskGuard>(
       store->storage_, options.disk,
       DiskGuard::Folders{.wal = options.wal.folder, .blocks = options.blocks_folder}, clock,
@@ -168,7 +170,7 @@ Head& Store::head_of(const std::string& tenant) {
   auto head = std::make_unique<Head>(head_regions_);
   active_->room.grow(head->bytes());
   const std::lock_guard lock(mutex_);
-  active_->joins.try_emplace(tenant);
+  active_->joins.try_emplace(tenant, &split_budget_);
   return *active_->heads.emplace(tenant, std::move(head)).first->second;
 }
 
@@ -277,6 +279,7 @@ void Store::stop() {
 
 void Store::update_gauges() {
   metrics_.head_bytes.Set(static_cast<double>(head_budget_.used()));
+  metrics_.split_bytes.Set(static_cast<double>(split_budget_.used()));
   metrics_.cache_bytes.Set(static_cast<double>(block_cache_.bytes()));
   std::map<std::string, StoreMetrics::Stored> stored;
   const auto add = [&](const Generation& generation) {

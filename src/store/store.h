@@ -62,7 +62,8 @@ struct StoreOptions {
   int64_t generation_age_max_ns = 1'800'000'000'000;
   int64_t retention_ns = 336LL * 3600 * 1'000'000'000;  // 0: for ever
   int64_t block_cache_bytes_max = 32 << 20;
-  int check_period_ms = 1000;  // how often age and retention are looked at
+  int64_t split_bytes_max = 32 << 20;  // what is kept of traces that lie in several parts
+  int check_period_ms = 1000;          // how often age and retention are looked at
   CompactionOptions compaction = {};
   DiskOptions disk = {};
   // Nothing is admitted then. Any thread; may be empty.
@@ -182,6 +183,7 @@ class Store {
   const StoreOptions options_;
   const Clock& clock_;
   Budget head_budget_;
+  Budget split_budget_;
   const std::shared_ptr<RegionPool> head_regions_ = std::make_shared<RegionPool>();
   BlockCache block_cache_;
   std::unique_ptr<DiskGuard> disk_;

@@ -41,6 +41,8 @@ class StoreMetrics {
   Gauge& head_bytes;
   Gauge& head_bytes_max;
   Gauge& generation_age_seconds;
+  Gauge& split_bytes;
+  Gauge& split_bytes_max;
   Gauge& cache_bytes;
   Gauge& cuts_waiting;
   Counter& repeats;

@@ -71,19 +71,23 @@ class StoredParts {
     return *std::move(block);
   }
 
-  Snapshot snapshot(std::span<const Spans> parts, size_t blocks) {
+  // With a budget, what is known of split traces gets no more room than it cannot do without.
+  Snapshot snapshot(std::span<const Spans> parts, size_t blocks, Budget* maybe_splits = nullptr) {
     std::vector<std::shared_ptr<const HeadPart>> heads;
     for (const Spans& spans : parts.subspan(blocks)) heads.push_back(head_of(spans));
-    return snapshot_of(blocks_of(parts.first(blocks)), heads);
+    return snapshot_of(blocks_of(parts.first(blocks)), heads, maybe_splits);
   }
   static Snapshot snapshot_of(const BlockList& blocks,
-                              const std::vector<std::shared_ptr<const HeadPart>>& heads) {
+                              const std::vector<std::shared_ptr<const HeadPart>>& heads,
+                              Budget* maybe_splits = nullptr) {
     Snapshot out;
-    SplitTraces::Sources sources{.blocks = blocks, .of_blocks = BlockSplits::of(blocks, nullptr)};
+    const SplitRoom room = maybe_splits == nullptr ? SplitRoom() : SplitRoom{maybe_splits, 0};
+    SplitTraces::Sources sources{.blocks = blocks,
+                                 .of_blocks = BlockSplits::of(blocks, nullptr, room)};
     out.parts.assign(blocks.begin(), blocks.end());
     for (const auto& head : heads) {
       out.parts.push_back(head);
-      sources.heads.push_back({head, std::make_shared<HeadJoin>()});
+      sources.heads.push_back({head, std::make_shared<HeadJoin>(maybe_splits)});
     }
     out.splits = std::make_shared<const SplitTraces>(std::move(sources));
     return out;
