@@ -132,37 +132,38 @@ TEST(QueryBudget, StopsWaitingWhenTheClientHasGone) {
   EXPECT_EQ(budget.usage().waiting, 0U);
 }
 
-// Each holds some of the pool and wants more than is left: the newer one gives way.
-TEST(QueryBudget, TheNewestGivesWayWhenAllWait) {
+// Each holds some of the pool and wants more than is left.
+struct TwoThatHoldSome {
+  TwoThatHoldSome() {
+    EXPECT_TRUE(older.has(4 * kMiB));
+    EXPECT_TRUE(newer->has(4 * kMiB));
+  }
+
   Metrics metrics;
-  QueryBudget budget(options(kLongNs), metrics);
-  Question older(budget);
-  auto newer = std::make_unique<Question>(budget);
-  ASSERT_TRUE(older.has(4 * kMiB));
-  ASSERT_TRUE(newer->has(4 * kMiB));
-  std::thread first([&] { EXPECT_TRUE(older.has(7 * kMiB)); });
-  until_waiting(budget, 1);
-  const auto refused = newer->has(5 * kMiB);
+  QueryBudget budget{options(kLongNs), metrics};
+  Question older{budget};
+  std::unique_ptr<Question> newer = std::make_unique<Question>(budget);
+};
+
+TEST(QueryBudget, TheNewestGivesWayWhenAllWait) {
+  TwoThatHoldSome two;
+  std::thread first([&] { EXPECT_TRUE(two.older.has(7 * kMiB)); });
+  until_waiting(two.budget, 1);
+  const auto refused = two.newer->has(5 * kMiB);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::limit);
-  newer.reset();
+  two.newer.reset();
   first.join();
 }
 
-// The same the other way round: the newer one has waited for long.
 TEST(QueryBudget, TheNewestGivesWayThoughItWaitedFirst) {
-  Metrics metrics;
-  QueryBudget budget(options(kLongNs), metrics);
-  Question older(budget);
-  auto newer = std::make_unique<Question>(budget);
-  ASSERT_TRUE(older.has(4 * kMiB));
-  ASSERT_TRUE(newer->has(4 * kMiB));
+  TwoThatHoldSome two;
   std::thread first([&] {
-    EXPECT_FALSE(newer->has(7 * kMiB));
-    newer.reset();
+    EXPECT_FALSE(two.newer->has(7 * kMiB));
+    two.newer.reset();
   });
-  until_waiting(budget, 1);
-  EXPECT_TRUE(older.has(5 * kMiB));
+  until_waiting(two.budget, 1);
+  EXPECT_TRUE(two.older.has(5 * kMiB));
   first.join();
 }
 

@@ -8,9 +8,8 @@
 
 #include "model/testing/altered_part.h"
 #include "query/query_budget.h"
-#include "query/search.h"
+#include "query/testing/ask_search.h"
 #include "query/testing/mixed_parts.h"
-#include "traceql/traceql.h"
 
 namespace vivace {
 namespace {
@@ -45,24 +44,6 @@ SentSpan span(uint64_t trace, uint64_t id, uint64_t parent) {
 std::vector<SentSpan> chain(uint32_t spans) {
   std::vector<SentSpan> out;
   for (uint32_t i = 1; i <= spans; ++i) out.push_back(span(1, i, i - 1));
-  return out;
-}
-
-Result<SearchResult> ask(const Snapshot& snapshot, const std::string& query_text,
-                         const QueryControl& control = QueryControl::none()) {
-  const auto query = traceql::parse(query_text);
-  EXPECT_TRUE(query) << query_text;
-  SearchQuestion question = TRY(plan_search(*query));
-  question.limit = 1'000;
-  return search({&snapshot, 1}, question, control);
-}
-
-std::vector<uint64_t> traces_of(const Result<SearchResult>& result) {
-  std::vector<uint64_t> out;
-  if (!result) return {UINT64_MAX};
-  for (const FoundTrace& trace : result->traces) {
-    out.push_back(std::byteswap(load<uint64_t>(trace.id.bytes.data() + 8)));
-  }
   return out;
 }
 

@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "query/part_set.h"
-#include "query/search.h"
+#include "query/testing/ask_search.h"
 #include "query/testing/mixed_parts.h"
 #include "query/testing/naive.h"
 #include "store/testing/stored_parts.h"
-#include "traceql/traceql.h"
 
 namespace vivace {
 namespace {
@@ -27,26 +26,6 @@ SentSpan span(uint64_t trace, uint64_t id, uint64_t at_s) {
   out.name = fmt::format("span {}", id);
   out.start_ns = kStart + at_s * kSecond;
   out.end_ns = out.start_ns + kSecond;
-  return out;
-}
-
-Result<SearchResult> ask(const Snapshot& snapshot, const std::string& text,
-                         const std::function<void(SearchQuestion&)>& adjust = {},
-                         const QueryControl& control = {}) {
-  const auto query = traceql::parse(text);
-  EXPECT_TRUE(query) << text;
-  SearchQuestion question = TRY(plan_search(*query));
-  question.limit = question.spans_per_set = 1'000;
-  if (adjust) adjust(question);
-  return search({&snapshot, 1}, question, control);
-}
-
-std::vector<uint64_t> traces_of(const Result<SearchResult>& result) {
-  std::vector<uint64_t> out;
-  if (!result) return {UINT64_MAX};
-  for (const FoundTrace& trace : result->traces) {
-    out.push_back(std::byteswap(load<uint64_t>(trace.id.bytes.data() + 8)));
-  }
   return out;
 }
 
@@ -274,14 +253,14 @@ TEST(SearchRules, EndsWhenItIsTold) {
   const Snapshot snapshot = snapshot_of({{span(1, 2, 0)}});
   std::stop_source source;
   source.request_stop();
-  const auto stopped = ask(snapshot, "{}", {}, {.stop = source.get_token()});
+  const auto stopped = ask(snapshot, "{}", QueryControl{.stop = source.get_token()});
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, Code::cancelled);
   ManualClock clock;
   const QueryControl control{.maybe_clock = &clock, .deadline_steady_ns = 100};
-  EXPECT_TRUE(ask(snapshot, "{}", {}, control));
+  EXPECT_TRUE(ask(snapshot, "{}", control));
   clock.advance(1'000);
-  const auto late = ask(snapshot, "{}", {}, control);
+  const auto late = ask(snapshot, "{}", control);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, Code::deadline_exceeded);
 }
