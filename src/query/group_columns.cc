@@ -1,36 +1,24 @@
-// Reading and keeping. The one thing that is worked out here is which of several values an owner
-// was sent first: owners with more than one are found by comparing owners, and their order is read
-// from their shape.
+// Reading and keeping. Values of the overflow list are sorted by key for all keys that are asked
+// for at a time: the list has as many values as its row group, and there may be thousands of keys.
 #include "query/group_columns.h"
 
 #include <algorithm>
 #include <atomic>
-#include <ranges>
+#include <utility>
 
-#include "query/bits.h"
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace vivace {
 namespace {
+
+constexpr uint32_t kStepsOfColumn = 128;   // what reading one costs
+constexpr int64_t kChargedValues = 4'096;  // at a time
 
 size_t index(auto value) { return static_cast<size_t>(value); }
 
 ValueType type_of(FieldForm form) {
   return form == FieldForm::texts ? ValueType::string : ValueType::integer;
 }
-
-// The first place in the slice that has the owner.
-std::optional<uint32_t> find_in(const Slice& slice, uint32_t owner) {
-  if (slice.owners == nullptr) {
-    const uint32_t i = owner - slice.first_owner;
-    return i < slice.count ? std::optional(i) : std::nullopt;
-  }
-  const uint32_t* end = slice.owners + slice.count;
-  const uint32_t* found = std::lower_bound(slice.owners, end, owner);
-  if (found == end || *found != owner) return std::nullopt;
-  return static_cast<uint32_t>(found - slice.owners);
-}
-
-uint32_t last_owner(const Slice& slice) { return slice.owner(slice.count - 1); }
 
 // So that the slices can be searched by owner.
 Column without_empty(Column column) {
@@ -62,6 +50,13 @@ int64_t memory_of(const Column& column) {
 
 // The values of one key and type, taken out of an overflow list.
 struct Taken {
+  static constexpr int64_t kBytesEach = 16;
+  void add(uint32_t owner, uint64_t bits) {
+    owners.push_back(owner);
+    codes.push_back(static_cast<uint32_t>(bits));
+    numbers.push_back(bits);
+  }
+
   std::vector<uint32_t> owners;
   std::vector<uint32_t> codes;
   std::vector<uint64_t> numbers;
@@ -85,81 +80,6 @@ TypedColumn column_of(ValueType type, Taken values, const Column& overflow) {
   return out;
 }
 
-// The overflow list one value after the other.
-template <class Take>
-void each_overflow(const Overflow& overflow, Take take) {
-  for (size_t s = 0; s < overflow.keys.slices.size(); ++s) {
-    const Slice& keys = overflow.keys.slices[s];
-    for (uint32_t i = 0; i < keys.count; ++i) {
-      take(keys.owner(i), static_cast<uint32_t>(number_at(keys, i)),
-           static_cast<ValueType>(number_at(overflow.types.slices[s], i)),
-           number_at(overflow.values.slices[s], i));
-    }
-  }
-}
-
-// The values of one owner, in the order they were sent.
-template <class Take>
-void each_overflow_of(const Overflow& overflow, uint32_t owner, Take take) {
-  for (size_t s = 0; s < overflow.keys.slices.size(); ++s) {
-    const Slice& keys = overflow.keys.slices[s];
-    if (keys.count == 0 || last_owner(keys) < owner) continue;
-    if (keys.owner(0) > owner) return;
-    for (uint32_t i = find_in(keys, owner).value_or(keys.count);
-         i < keys.count && keys.owner(i) == owner; ++i) {
-      take(static_cast<uint32_t>(number_at(keys, i)),
-           static_cast<ValueType>(number_at(overflow.types.slices[s], i)),
-           number_at(overflow.values.slices[s], i));
-    }
-  }
-}
-
-// Owners that stand twice in one column; they ascend.
-std::vector<uint32_t> repeats_in(const Column& column) {
-  std::vector<uint32_t> many;
-  std::optional<uint32_t> last;
-  for (const Slice& slice : column.slices) {
-    if (slice.owners == nullptr) continue;  // each once
-    bool repeats = last && slice.count > 0 && slice.owners[0] == *last;
-    for (uint32_t i = 1; i < slice.count; ++i) repeats |= slice.owners[i] == slice.owners[i - 1];
-    for (uint32_t i = 0; repeats && i < slice.count; ++i) {
-      const bool again = i > 0 ? slice.owners[i] == slice.owners[i - 1] : slice.owners[i] == last;
-      if (again && (many.empty() || many.back() != slice.owners[i]))
-        many.push_back(slice.owners[i]);
-    }
-    if (slice.count > 0) last = slice.owners[slice.count - 1];
-  }
-  return many;
-}
-
-// The owners that have several values. Ascending, each once.
-std::vector<uint32_t> owners_of_many(const KeyColumns& key) {
-  if (key.columns.size() == 1) return repeats_in(key.columns.front().column);
-  uint32_t first = UINT32_MAX;
-  uint32_t last = 0;
-  for (const TypedColumn& column : key.columns) {
-    first = std::min(first, column.column.slices.front().owner(0));
-    last = std::max(last, last_owner(column.column.slices.back()));
-  }
-  std::vector<uint32_t> many;
-  if (first > last) return many;
-  Bits seen(last - first + 1);
-  for (const TypedColumn& column : key.columns) {
-    for (const Slice& slice : column.column.slices) {
-      for (uint32_t i = 0; i < slice.count; ++i) {
-        const uint32_t at = slice.owner(i) - first;
-        if (at >= seen.size()) continue;
-        if (seen.test(at)) many.push_back(slice.owner(i));
-        seen.set(at);
-      }
-    }
-  }
-  std::ranges::sort(many);
-  const auto rest = std::ranges::unique(many);
-  many.erase(rest.begin(), rest.end());
-  return many;
-}
-
 bool same_slices(const Overflow& overflow) {
   const auto same = [&](const Column& other) {
     return std::ranges::equal(overflow.keys.slices, other.slices, {}, &Slice::count, &Slice::count);
@@ -168,6 +88,17 @@ bool same_slices(const Overflow& overflow) {
 }
 
 }  // namespace
+
+std::optional<uint32_t> find_in(const Slice& slice, uint32_t owner) {
+  if (slice.owners == nullptr) {
+    const uint32_t i = owner - slice.first_owner;
+    return i < slice.count ? std::optional(i) : std::nullopt;
+  }
+  const uint32_t* end = slice.owners + slice.count;
+  const uint32_t* found = std::lower_bound(slice.owners, end, owner);
+  if (found == end || *found != owner) return std::nullopt;
+  return static_cast<uint32_t>(found - slice.owners);
+}
 
 std::optional<Place> TypedColumn::find(uint32_t owner) const {
   const auto slice = std::ranges::partition_point(
@@ -204,100 +135,104 @@ Result<KeyColumns*> ColumnCache::attribute(Scope owner, std::string_view key) {
   std::deque<KeyColumns>& kept = keys_[index(owner)];
   const auto found = std::ranges::find(kept, key, &KeyColumns::key);
   if (found != kept.end()) return &*found;
-  KeyColumns out{.key = std::string(key), .columns = {}, .repeated = std::nullopt};
+  return TRY(read_keys(owner, {&key, 1})).front();
+}
+
+Result<std::vector<KeyColumns*>> ColumnCache::attributes(Scope owner,
+                                                         std::span<const std::string_view> keys) {
+  boost::unordered_flat_map<std::string_view, KeyColumns*, TextHash> known;
+  for (KeyColumns& key : keys_[index(owner)]) known.emplace(key.key, &key);
+  std::vector<std::string_view> fresh;
+  for (const std::string_view key : keys) {
+    if (!known.contains(key)) fresh.push_back(key);
+  }
+  for (KeyColumns* key : TRY(read_keys(owner, fresh))) known.emplace(key->key, key);
+  std::vector<KeyColumns*> out;
+  out.reserve(keys.size());
+  for (const std::string_view key : keys) out.push_back(known.find(key)->second);
+  return out;
+}
+
+// Keys that are not kept, each once; all of them are kept, or none.
+Result<std::vector<KeyColumns*>> ColumnCache::read_keys(Scope owner,
+                                                        std::span<const std::string_view> keys) {
+  if (keys.empty()) return {};
+  ControlledLoop loop(control_);
+  KeyNumbers numbers;
+  std::vector<KeyColumns> fresh(keys.size());
+  for (uint32_t k = 0; k < keys.size(); ++k) {
+    fresh[k].key = keys[k];
+    numbers.emplace(keys[k], k);
+  }
   for (uint32_t c = 0; c < part_.columns(owner); ++c) {
     const AttributeName name = part_.column(owner, c);
-    if (name.key != key) continue;
+    const auto wanted = numbers.find(name.key);
+    if (wanted == numbers.end()) continue;
     TypedColumn column{
         .type = name.type,
         .number = c,
         .column = without_empty(TRY(part_.read_attribute(owner, c, group_, inspected_)))};
     if (column.column.slices.empty()) continue;
     CHECK_OK(memory_.grow(memory_of(column.column)));
-    out.columns.push_back(std::move(column));
+    fresh[wanted->second].columns.push_back(std::move(column));
+    CHECK_OK(loop.step(kStepsOfColumn));
   }
-  CHECK_OK(add_overflow(owner, out));
-  return &kept.emplace_back(std::move(out));
+  CHECK_OK(add_overflow(owner, numbers, fresh));
+  std::vector<KeyColumns*> out;
+  for (KeyColumns& key : fresh) out.push_back(&keys_[index(owner)].emplace_back(std::move(key)));
+  return out;
 }
 
-Result<void> ColumnCache::add_overflow(Scope owner, KeyColumns& key) {
-  std::optional<Overflow>& overflow = overflows_[index(owner)];
-  if (!overflow) {
-    overflow = TRY(part_.read_overflow(owner, group_, inspected_));
-    if (!same_slices(*overflow)) return fail(Code::corrupt, "an overflow list of unequal columns");
+Result<const Overflow*> ColumnCache::overflow(Scope owner) {
+  std::optional<Overflow>& kept = overflows_[index(owner)];
+  if (!kept) {
+    Overflow read = TRY(part_.read_overflow(owner, group_, inspected_));
+    if (!same_slices(read)) return fail(Code::corrupt, "an overflow list of unequal columns");
+    kept = std::move(read);
   }
-  const Texts* keys = overflow->keys.texts;
-  if (keys == nullptr || overflow->keys.slices.empty()) return {};
-  std::array<Taken, kValueTypes> taken;
-  each_overflow(*overflow, [&](uint32_t number, uint32_t code, ValueType type, uint64_t bits) {
-    if (code >= keys->size() || (*keys)[code] != key.key || index(type) >= kValueTypes) return;
-    Taken& to = taken[index(type)];
-    to.owners.push_back(number);
-    to.codes.push_back(static_cast<uint32_t>(bits));
-    to.numbers.push_back(bits);
-  });
-  for (size_t type = 0; type < kValueTypes; ++type) {
-    if (taken[type].owners.empty()) continue;
-    CHECK_OK(memory_.grow(static_cast<int64_t>(taken[type].owners.size()) * 16));
-    key.columns.push_back(
-        column_of(static_cast<ValueType>(type), std::move(taken[type]), overflow->values));
+  return &*kept;
+}
+
+// One way through the list, whatever the number of keys.
+Result<void> ColumnCache::add_overflow(Scope owner, const KeyNumbers& numbers,
+                                       std::vector<KeyColumns>& keys) {
+  const Overflow& overflow = *TRY(this->overflow(owner));
+  const Texts* texts = overflow.keys.texts;
+  if (keys.empty() || texts == nullptr || overflow.keys.slices.empty()) return {};
+  constexpr uint32_t kUnknown = UINT32_MAX;
+  constexpr uint32_t kOther = UINT32_MAX - 1;
+  std::vector<uint32_t> key_of_code(texts->size(), kUnknown);
+  boost::unordered_flat_map<uint64_t, Taken, NumberHash> taken;  // by key and type
+  int64_t uncharged = 0;
+  ControlledLoop loop(control_);
+  for (size_t s = 0; s < overflow.keys.slices.size(); ++s) {
+    const Slice& slice = overflow.keys.slices[s];
+    for (uint32_t i = 0; i < slice.count; ++i) {
+      CHECK_OK(loop.step());
+      const uint64_t code = number_at(slice, i);
+      const uint64_t type = number_at(overflow.types.slices[s], i);
+      if (code >= texts->size() || type >= kValueTypes) continue;
+      uint32_t& key = key_of_code[code];
+      if (key == kUnknown) {
+        const auto wanted = numbers.find((*texts)[static_cast<uint32_t>(code)]);
+        key = wanted != numbers.end() ? wanted->second : kOther;
+      }
+      if (key == kOther) continue;
+      if (uncharged == kChargedValues) {
+        CHECK_OK(memory_.grow(Taken::kBytesEach * std::exchange(uncharged, 0)));
+      }
+      ++uncharged;
+      taken[key * kValueTypes + type].add(slice.owner(i), number_at(overflow.values.slices[s], i));
+    }
+  }
+  CHECK_OK(memory_.grow(Taken::kBytesEach * uncharged));
+  for (size_t at = 0; at < keys.size() * kValueTypes; ++at) {
+    const auto found = taken.find(at);
+    if (found == taken.end()) continue;
+    keys[at / kValueTypes].columns.push_back(column_of(static_cast<ValueType>(at % kValueTypes),
+                                                       std::move(found->second), overflow.values));
   }
   return {};
-}
-
-Result<const std::vector<FirstValue>*> ColumnCache::repeated(Scope owner, KeyColumns& key) {
-  if (!key.repeated) {
-    std::vector<FirstValue> out;
-    for (const uint32_t number : owners_of_many(key)) {
-      out.push_back(TRY(first_value(owner, key, number)));
-    }
-    key.repeated = std::move(out);
-  }
-  return &*key.repeated;
-}
-
-Result<FirstValue> ColumnCache::first_value(Scope owner, const KeyColumns& key, uint32_t number) {
-  constexpr std::array<Field, kScopes> kShapes = {Field::resource_shape, Field::scope_shape,
-                                                  Field::span_shape, Field::event_shape,
-                                                  Field::link_shape};
-  const TypedColumn* shape_of = TRY(field(kShapes[index(owner)]));
-  const auto place = shape_of->find(number);
-  if (!place) return fail(Code::corrupt, "an owner without a shape");
-  auto& shapes = shapes_[index(owner)];
-  if (shapes == nullptr) shapes = TRY(part_.shapes(owner, inspected_));
-  std::vector<uint32_t> columns;  // of its attributes, from the last
-  for (auto at = static_cast<uint32_t>(shape_of->value(*place).bits); at != 0;) {
-    if (at >= shapes->size()) return fail(Code::corrupt, "a shape that does not exist");
-    const Shape shape = (*shapes)[at];
-    columns.push_back(shape.column);
-    at = shape.parent;
-    if (columns.size() > shapes->size()) return fail(Code::corrupt, "shapes in a circle");
-  }
-  uint32_t skip = 0;  // values of the overflow list that stand before
-  for (const uint32_t c : std::views::reverse(columns)) {
-    if (c != kOverflowColumn) {
-      const auto column = std::ranges::find(key.columns, c, &TypedColumn::number);
-      if (column == key.columns.end()) continue;
-      const auto first = column->find(number);
-      if (first) return FirstValue{number, column->value(*first)};
-      continue;
-    }
-    const Overflow& overflow = *overflows_[index(owner)];
-    std::optional<Value> found;
-    uint32_t seen = 0;
-    each_overflow_of(overflow, number, [&](uint32_t code, ValueType type, uint64_t bits) {
-      if (seen++ != skip) return;
-      if (code >= overflow.keys.texts->size() || (*overflow.keys.texts)[code] != key.key) return;
-      const auto text = static_cast<uint32_t>(bits);
-      const bool known = is_text(type) && text < overflow.values.texts->size();
-      found = Value{.type = type,
-                    .bits = is_text(type) ? 0 : bits,
-                    .text = known ? (*overflow.values.texts)[text] : std::string_view()};
-    });
-    if (found) return FirstValue{number, *found};
-    ++skip;
-  }
-  return fail(Code::corrupt, "a shape without the column of a value");
 }
 
 // ------------------------------------------------------------------------------- part, group
@@ -353,6 +288,15 @@ Result<const TypedColumn*> GroupColumns::field(Field field) {
 
 Result<KeyColumns*> GroupColumns::attribute(Scope owner, std::string_view key) {
   return columns(owner).attribute(owner, key);
+}
+
+Result<std::vector<KeyColumns*>> GroupColumns::attributes(Scope owner,
+                                                          std::span<const std::string_view> keys) {
+  return columns(owner).attributes(owner, keys);
+}
+
+Result<const Overflow*> GroupColumns::overflow(Scope owner) {
+  return columns(owner).overflow(owner);
 }
 
 Result<const std::vector<FirstValue>*> GroupColumns::repeated(Scope owner, KeyColumns& key) {

@@ -17,10 +17,14 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/hash.h"
 #include "model/columns.h"
 #include "query/query_budget.h"
 
@@ -48,6 +52,10 @@ inline uint64_t number_at(const Slice& slice, uint32_t i) {
   return slice.words != nullptr ? slice.words[i] : 0;
 }
 
+inline uint32_t last_owner(const Slice& slice) { return slice.owner(slice.count - 1); }
+// The first place in the slice that has the owner.
+std::optional<uint32_t> find_in(const Slice& slice, uint32_t owner);
+
 struct FirstValue {
   uint32_t owner = 0;
   Value value;
@@ -63,19 +71,25 @@ struct KeyColumns {
 class ColumnCache {
  public:
   ColumnCache(const Part& part, uint32_t group, Inspected& inspected, const QueryControl& control)
-      : part_(part), group_(group), inspected_(inspected), memory_(control) {}
+      : part_(part), group_(group), inspected_(inspected), control_(control), memory_(control) {}
 
   Result<const TypedColumn*> field(Field field);
   Result<KeyColumns*> attribute(Scope owner, std::string_view key);
+  Result<std::vector<KeyColumns*>> attributes(Scope owner, std::span<const std::string_view> keys);
   Result<const std::vector<FirstValue>*> repeated(Scope owner, KeyColumns& key);
+  Result<const Overflow*> overflow(Scope owner);
 
  private:
-  Result<void> add_overflow(Scope owner, KeyColumns& key);
+  using KeyNumbers = boost::unordered_flat_map<std::string_view, uint32_t, TextHash>;
+
+  Result<std::vector<KeyColumns*>> read_keys(Scope owner, std::span<const std::string_view> keys);
+  Result<void> add_overflow(Scope owner, const KeyNumbers& numbers, std::vector<KeyColumns>& keys);
   Result<FirstValue> first_value(Scope owner, const KeyColumns& key, uint32_t number);
 
   const Part& part_;
   uint32_t group_;
   Inspected& inspected_;
+  const QueryControl& control_;
   MemoryCharge memory_;  // of what was read
   std::array<std::optional<TypedColumn>, kFields> fields_;
   std::array<std::optional<Overflow>, kScopes> overflows_;     // by Scope
@@ -125,7 +139,11 @@ class GroupColumns {
 
   Result<const TypedColumn*> field(Field field);
   Result<KeyColumns*> attribute(Scope owner, std::string_view key);
+  // Those of many keys, each named once: what the overflow list has is found in one pass for all.
+  Result<std::vector<KeyColumns*>> attributes(Scope owner, std::span<const std::string_view> keys);
   Result<const std::vector<FirstValue>*> repeated(Scope owner, KeyColumns& key);
+  // The list as it is, with slices that are alike in its three columns.
+  Result<const Overflow*> overflow(Scope owner);
 
   // A dense field's value; sparse: nothing where there is none.
   Result<uint64_t> number(Field field, uint32_t owner);
