@@ -239,33 +239,35 @@ Result<void> Search::charge_ranks() {
 
 // ------------------------------------------------------------------------------- the answer
 
-int64_t bytes_of(const std::vector<ShownValue>& shown) {
-  size_t out = shown.size() * sizeof(ShownValue);
-  for (const auto& [key, value] : shown) {
-    const auto* text = value.get_if<std::string>();
-    out += key.size() + (text != nullptr ? text->size() : 0);
-  }
-  return static_cast<int64_t>(out);
+// What a value has beside itself.
+size_t bytes_of(const traceql::Datum& value) {
+  if (const auto* text = value.get_if<std::string>()) return text->size();
+  if (const auto* numbers = value.get_if<std::vector<int64_t>>()) return numbers->size() * 8;
+  if (const auto* numbers = value.get_if<std::vector<double>>()) return numbers->size() * 8;
+  const auto* texts = value.get_if<std::vector<std::string>>();
+  if (texts == nullptr) return 0;
+  size_t out = texts->size() * sizeof(std::string);
+  for (const std::string& text : *texts) out += text.size();
+  return out;
 }
 
-int64_t bytes_of(const FoundTrace& trace) {
-  constexpr size_t kBytesPerService = 128;
-  auto out = static_cast<int64_t>(sizeof trace + trace.services.size() * kBytesPerService);
-  for (const FoundSpanSet& set : trace.sets) {
-    out += static_cast<int64_t>(sizeof set + set.spans.size() * sizeof(FoundSpan));
-    out += bytes_of(set.attributes);
-    for (const FoundSpan& span : set.spans) {
-      out += bytes_of(span.attributes) + static_cast<int64_t>(span.name.size());
-    }
-  }
+size_t bytes_of(const std::vector<ShownValue>& shown) {
+  size_t out = shown.size() * sizeof(ShownValue);
+  for (const auto& [key, value] : shown) out += key.size() + bytes_of(value);
   return out;
+}
+
+int64_t bytes_of(const FoundSpan& span) {
+  return static_cast<int64_t>(sizeof span + span.name.size() + bytes_of(span.attributes));
 }
 
 bool Search::contain(const Error& error, const SpanRef& span) {
   return parts_.contain(error, span.part, parts_.part(span.part).group_of(span.row));
 }
 
+// Its memory is taken while it grows: one trace may show a hundred thousand spans.
 Result<void> Search::describe(const Ranked& trace) {
+  const int64_t others_bytes = result_.memory.bytes();
   const TracePlaces places = TRY(parts_.find(trace.id, trace.known));
   FoundTrace out{.id = trace.id,
                  .start_ns = places.start_ns,
@@ -290,22 +292,27 @@ Result<void> Search::describe(const Ranked& trace) {
     CHECK_OK(loop.step(question_.spans_per_set));
     out.sets.push_back(TRY(describe_set(set, rows)));
   }
-  if (out.sets.empty()) return {};  // damage that was met meanwhile
+  if (out.sets.empty()) return result_.memory.set(others_bytes);  // damage that was met meanwhile
   PartSet::Root root = TRY(parts_.root(rows.spans()));
   out.root_name = std::move(root.name);
   out.root_service = std::move(root.service);
-  CHECK_OK(result_.memory.grow(bytes_of(out)));
+  CHECK_OK(result_.memory.grow(
+      static_cast<int64_t>(sizeof out + out.root_name.size() + out.root_service.size())));
   result_.traces.push_back(std::move(out));
   return {};
 }
 
 Result<void> Search::count_services(std::span<const SpanRef> spans, FoundTrace& out) {
   constexpr uint64_t kStatusError = 2;  // OTLP's number
+  constexpr size_t kBytesPerService = 128;
   const auto count = [&](const SpanRef& span) -> Result<void> {
-    ServiceCounts& service = out.services[TRY(parts_.service_of(span))];
-    ++service.spans;
+    const auto [service, is_new] = out.services.try_emplace(TRY(parts_.service_of(span)));
+    if (is_new) {
+      CHECK_OK(result_.memory.grow(static_cast<int64_t>(kBytesPerService + service->first.size())));
+    }
+    ++service->second.spans;
     const uint64_t status = TRY(parts_.group_of(span)->number(Field::status_code, span.row));
-    if (status == kStatusError) ++service.errors;
+    if (status == kStatusError) ++service->second.errors;
     return {};
   };
   ControlledLoop loop(control_);
@@ -320,6 +327,7 @@ Result<void> Search::count_services(std::span<const SpanRef> spans, FoundTrace& 
 Result<FoundSpanSet> Search::describe_set(const MatchedSpans& set, const GatheredRows& rows) {
   FoundSpanSet out{.spans = {}, .matched = set.count(), .attributes = {}};
   for (const auto& [key, value] : set.attributes) out.attributes.push_back({*key, value});
+  CHECK_OK(result_.memory.grow(static_cast<int64_t>(sizeof out + bytes_of(out.attributes))));
   std::vector<uint32_t> shown;
   set.each([&](uint32_t span) {
     if (shown.size() < question_.spans_per_set) shown.push_back(span);
@@ -327,6 +335,7 @@ Result<FoundSpanSet> Search::describe_set(const MatchedSpans& set, const Gathere
   for (const uint32_t span : shown) {
     auto found = show(rows.spans()[span]);
     if (found) {
+      CHECK_OK(result_.memory.grow(bytes_of(*found)));
       out.spans.push_back(*std::move(found));
     } else if (!contain(found.error(), rows.spans()[span])) {
       return std::unexpected(found.error());

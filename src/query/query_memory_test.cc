@@ -1,0 +1,97 @@
+// What a question is charged for while it grows: what an answer shows, span by span.
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "query/metrics_testing.h"
+#include "query/query_budget.h"
+#include "query/testing/ask_search.h"
+
+namespace vivace {
+namespace {
+
+constexpr int64_t kMiB = 1 << 20;
+
+// One question of a budget.
+struct Asking {
+  explicit Asking(int64_t bytes_max)
+      : budget({.bytes_max = bytes_max, .queries_max = 2}, metrics), memory(budget) {}
+
+  Metrics metrics;
+  QueryBudget budget;
+  QueryMemory memory;
+  QueryControl control{.maybe_memory = &memory};
+};
+
+Result<SearchResult> search_for(const Snapshot& snapshot, const std::string& text,
+                                const Asking& asking) {
+  const auto one_of_many = [](SearchQuestion& question) {
+    question.limit = 1;
+    question.spans_per_set = 100;
+  };
+  return ask(snapshot, text, one_of_many, asking.control);
+}
+
+// One trace; heads lend its texts, so that its columns cost next to nothing.
+std::vector<SentSpan> one_trace(uint32_t spans, const SentAttributes& attributes) {
+  std::vector<SentSpan> out;
+  for (uint32_t i = 1; i <= spans; ++i) {
+    out.push_back(span(i, attributes));
+    out.back().trace_id = make_trace_id(0, 1);
+    out.back().attributes.push_back({"g", integer(i % 50)});
+  }
+  return out;
+}
+
+// What a refusal says that the question needed when it was refused.
+int64_t mib_in(const Error& error) {
+  int mib = -1;
+  EXPECT_EQ(std::sscanf(error.message.c_str(), "the query needs %d MiB", &mib), 1) << error.message;
+  return mib;
+}
+
+void expect_refused_at_once(const Result<SearchResult>& result) {
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::too_large);
+  EXPECT_LE(mib_in(result.error()), 8) << "built before it was charged";
+}
+
+// 5,000 spans of 8,000 bytes each: 38 MiB.
+TEST(QueryMemory, WhatIsShownIsChargedSpanBySpan) {
+  const SentAttributes large = {{"a", text(std::string(2'000, 'a'))},
+                                {"b", text(std::string(2'000, 'b'))},
+                                {"c", text(std::string(2'000, 'c'))},
+                                {"d", text(std::string(2'000, 'd'))}};
+  const Snapshot snapshot = snapshot_of({one_trace(5'000, large)});
+  Asking asking(8 * kMiB);
+  const std::string select = "select(span.a, span.b, span.c, span.d)";
+  expect_refused_at_once(search_for(snapshot, "{ } | by(span.g) | " + select, asking));
+  EXPECT_EQ(asking.memory.used(), 0);
+  {
+    const auto one = search_for(snapshot, "{ } | " + select, asking);
+    ASSERT_TRUE(one) << one.error().message;
+    EXPECT_GT(asking.memory.used(), 100 * 8'000);
+  }
+  EXPECT_EQ(asking.memory.used(), 0);
+}
+
+// Values of lists have their texts elsewhere; so have services.
+TEST(QueryMemory, ShownListsAndServicesAreChargedAsWell) {
+  std::vector<SentValue> elements;
+  for (int i = 0; i < 20; ++i) elements.push_back(text(std::string(100, 'e')));
+  std::vector<SentSpan> spans = one_trace(5'000, {{"list", array(elements)}});
+  Asking asking(8 * kMiB);
+  expect_refused_at_once(
+      search_for(snapshot_of({spans}), "{ } | by(span.g) | select(span.list)", asking));
+
+  for (uint32_t i = 0; i < spans.size(); ++i) {
+    spans[i].attributes.clear();
+    const std::string name = fmt::format("{:05}", i) + std::string(1'995, 's');
+    spans[i].resource = resource_with({{"service.name", text(name)}});
+  }
+  expect_refused_at_once(search_for(snapshot_of({spans}), "{ }", asking));
+}
+
+}  // namespace
+}  // namespace vivace
