@@ -12,7 +12,10 @@
 namespace vivace {
 namespace {
 
-constexpr uint32_t kChecksEvery = 64;  // gathered traces between two looks at the clock
+constexpr uint32_t kChecksEvery = 64;  // gathered traces between two looks at clock and memory
+// In a hash table and a map, with what both need beside it.
+constexpr size_t kBytesPerGathered = 40;
+constexpr size_t kBytesPerElsewhere = 128;
 
 class PipelineScan final : public TraceVisitor {
  public:
@@ -23,7 +26,8 @@ class PipelineScan final : public TraceVisitor {
         control_(control),
         sink_(sink),
         bits_(parts, pipeline.filters(), facts),
-        traces_(parts, pipeline, bits_) {}
+        traces_(parts, pipeline, bits_),
+        memory_(control) {}
 
   Result<void> run(const ScanWindow& window);
 
@@ -37,6 +41,7 @@ class PipelineScan final : public TraceVisitor {
   void take(const TraceRows::Place& place);
   bool lies_here(const TraceRows& rows) const;
   Result<void> go_without(const Error& error);
+  Result<void> charge();
 
   PartSet& parts_;
   Pipeline& pipeline_;
@@ -49,6 +54,8 @@ class PipelineScan final : public TraceVisitor {
   Bits found_;                                               // in it
   std::map<std::pair<uint32_t, uint32_t>, Bits> elsewhere_;  // by part and group
   boost::unordered_flat_set<TraceId, TraceIdHash> gathered_;
+  size_t elsewhere_bytes_ = 0;
+  MemoryCharge memory_;  // of these two
 };
 
 Result<void> PipelineScan::run(const ScanWindow& window) {
@@ -85,6 +92,7 @@ Result<void> PipelineScan::visit(uint32_t part, uint32_t group) {
   here_rows_ = parts_.part(part).groups()[group].rows;
   found_ = Bits(here_rows_.count);
   CHECK_OK(traces_.visit(part, group, *this));  // what was found in a damaged one is left out
+  CHECK_OK(charge());
   if (found_.none()) return {};
   return sink_.take(part, *parts_.group(part, group), found_);
 }
@@ -98,7 +106,10 @@ void PipelineScan::take(const TraceRows::Place& place) {
   const uint32_t group = part.group_of(place.row);
   const Range rows = part.groups()[group].rows;
   Bits& bits = elsewhere_[{place.part, group}];
-  if (bits.size() == 0) bits = Bits(rows.count);
+  if (bits.size() == 0) {
+    bits = Bits(rows.count);
+    elsewhere_bytes_ += kBytesPerElsewhere + rows.count / 8;
+  }
   bits.set(place.row - rows.first);
 }
 
@@ -126,9 +137,16 @@ Result<void> PipelineScan::go_without(const Error& error) {
   return std::unexpected(error);
 }
 
+Result<void> PipelineScan::charge() {
+  return memory_.set(static_cast<int64_t>(gathered_.size() * kBytesPerGathered + elsewhere_bytes_));
+}
+
 Result<void> PipelineScan::split(const TraceId& id, TracePlaces::Place place) {
   if (!gathered_.insert(id).second) return {};
-  if (gathered_.size() % kChecksEvery == 0) CHECK_OK(control_.check());
+  if (gathered_.size() % kChecksEvery == 0) {
+    CHECK_OK(control_.check());
+    CHECK_OK(charge());
+  }
   GatheredRows rows(bits_);
   const auto places = parts_.find(id, place);
   if (!places) return go_without(places.error());

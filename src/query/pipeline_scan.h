@@ -14,7 +14,8 @@
 // start or end outside may come all the same; who counts by time looks at their starts.
 //
 // A pipeline that is filters alone (`is_plain`) costs no look at traces, except at those that are
-// split. Memory: see PartSet; a few KiB for each row group that holds split traces.
+// split. Memory: see PartSet; a few KiB for each row group that holds split traces, and 40 bytes
+// for each of these: charged to the control.
 //
 // Errors: Code::invalid_argument for what fails at run time, those of the control, those of the
 // sink. Damage is contained and counted in PartSet::damaged. One thread.

@@ -1,15 +1,19 @@
-// What a question is charged for while it grows: what an answer shows, span by span.
+// What a question is charged for while it grows: what an answer shows, span by span; the traces
+// that were gathered.
 #include <cstdio>
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "query/metrics_testing.h"
+#include "query/pipeline_scan.h"
 #include "query/query_budget.h"
 #include "query/testing/ask_search.h"
 
 namespace vivace {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr int64_t kMiB = 1 << 20;
 
@@ -91,6 +95,36 @@ TEST(QueryMemory, ShownListsAndServicesAreChargedAsWell) {
     spans[i].resource = resource_with({{"service.name", text(name)}});
   }
   expect_refused_at_once(search_for(snapshot_of({spans}), "{ }", asking));
+}
+
+class NoSink final : public SpanSink {
+ public:
+  Result<void> take(uint32_t, GroupColumns&, const Bits&) override { return {}; }
+};
+
+// Between two tenants any trace may be split, so that each is gathered, once.
+TEST(QueryMemory, GatheredTracesAreCharged) {
+  std::vector<SentSpan> spans;
+  for (uint32_t i = 1; i <= 30'000; ++i) spans.push_back(span(i));
+  const std::vector<Snapshot> tenants = {snapshot_of({spans}), snapshot_of({{span(30'001)}})};
+  const auto scan = [&](const Asking& asking) {
+    const auto query = traceql::parse("{ } | count() = 1");
+    PartSet parts(tenants, asking.control);
+    auto pipeline = Pipeline::compile(query->pipeline);
+    EXPECT_TRUE(pipeline);
+    TraceFactsOf facts(parts, false);
+    NoSink sink;
+    return scan_pipeline(parts, *pipeline, {}, facts, asking.control, sink);
+  };
+  Asking roomy(8 * kMiB);
+  EXPECT_TRUE(scan(roomy));
+  EXPECT_GT(roomy.memory.peak(), 30'000 * 32);
+  EXPECT_EQ(roomy.memory.used(), 0);
+
+  Asking narrow(kMiB);
+  const auto refused = scan(narrow);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("query_memory"));
 }
 
 }  // namespace
