@@ -130,6 +130,14 @@ void QueryBudget::refuse_one_if_stuck() {
 
 // ------------------------------------------------------------------------------- taking
 
+// Steps begin anew at the end of the share, so that none of them reaches from it into the pool; the
+// last one ends with the pool.
+int64_t QueryBudget::to_hold(const Account& account, int64_t used) const {
+  if (used <= account.share) return std::min(in_steps(used), account.share);
+  const int64_t pooled = used - account.share;
+  return account.share + (pooled <= pool_bytes_ ? std::min(in_steps(pooled), pool_bytes_) : pooled);
+}
+
 Result<void> QueryBudget::grow(Account& account, int64_t bytes, const QueryControl& control) {
   std::unique_lock lock(mutex_);
   if (account.pooled(bytes) > pool_bytes_) return refuse_too_large(bytes);
@@ -199,7 +207,7 @@ std::unexpected<Error> QueryBudget::refuse_busy(const Account& account, int64_t 
 Result<void> QueryMemory::add(int64_t bytes, const QueryControl& control) {
   const int64_t used = used_ + bytes;
   if (used > held_) {
-    const int64_t to_hold = in_steps(used);
+    const int64_t to_hold = budget_.to_hold(account_, used);
     CHECK_OK(budget_.grow(account_, to_hold, control));
     held_ = to_hold;
   }
@@ -211,7 +219,7 @@ Result<void> QueryMemory::add(int64_t bytes, const QueryControl& control) {
 void QueryMemory::give(int64_t bytes) {
   used_ -= bytes;
   if (held_ - used_ <= kKeptBytes) return;
-  held_ = in_steps(used_);
+  held_ = budget_.to_hold(account_, used_);
   budget_.shrink(account_, held_);
 }
 

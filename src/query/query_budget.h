@@ -11,7 +11,8 @@
 //
 // SHARES. A quarter of the budget is divided among `queries_max` questions: so much is there for
 // each of them at any time, and most need no more. The rest is the pool. A question past its share
-// takes from the pool in steps of 256 KiB, and all of the pool may be one question's.
+// takes from the pool in steps of 256 KiB, and all of the pool may be one question's. Within its
+// share a question takes nothing of the pool, however small the share is.
 //
 // WAITING. When the pool has no room a question waits: until its deadline, until whoever asked has
 // gone, at the longest `wait_max_ns`. Who holds some of the pool already goes before who does not,
@@ -83,6 +84,8 @@ class QueryBudget {
 
   void open(Account& account);
   void close(Account& account);
+  // What an account holds that uses so many bytes.
+  int64_t to_hold(const Account& account, int64_t used) const;
   // Until the account holds so many bytes.
   Result<void> grow(Account& account, int64_t bytes, const QueryControl& control);
   void shrink(Account& account, int64_t bytes);

@@ -13,6 +13,7 @@
 namespace vivace {
 namespace {
 
+constexpr int64_t kKiB = 1 << 10;
 constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kLongNs = 600'000'000'000;  // nobody waits so long here
 
@@ -70,6 +71,51 @@ TEST(QueryBudget, AShareIsThereWhateverTheOthersHave) {
   ASSERT_TRUE(large.has(7 * kMiB));
   Question small(budget);
   EXPECT_TRUE(small.has(kMiB));
+}
+
+// Eight shares of 128 KiB, and a pool of 3 MiB.
+TEST(QueryBudget, ASmallShareIsThereToo) {
+  Metrics metrics;
+  QueryBudget budget({.bytes_max = 4 * kMiB, .queries_max = 8, .wait_max_ns = 1}, metrics);
+  Question large(budget);
+  ASSERT_TRUE(large.has(3 * kMiB + 128 * kKiB)) << "to the last byte";
+  ASSERT_EQ(budget.usage().bytes, budget.query_bytes_max());
+  Question small(budget);
+  EXPECT_TRUE(small.has(kKiB));
+  EXPECT_TRUE(small.has(128 * kKiB));
+  EXPECT_EQ(budget.usage().bytes, budget.query_bytes_max() + 128 * kKiB);
+  const auto refused = small.has(129 * kKiB);
+  ASSERT_FALSE(refused) << "the pool is used up";
+  EXPECT_EQ(refused.error().code, Code::limit);
+  const auto too_large = large.has(3 * kMiB + 129 * kKiB);
+  ASSERT_FALSE(too_large);
+  EXPECT_EQ(too_large.error().code, Code::too_large);
+}
+
+TEST(QueryBudget, AShareOfNoWholeStepIsThereToItsEnd) {
+  Metrics metrics;
+  QueryBudget budget({.bytes_max = 8 * kMiB, .queries_max = 6, .wait_max_ns = 1}, metrics);
+  const int64_t share = budget.bytes_max() / 4 / 6;  // 341 KiB
+  Question large(budget);
+  ASSERT_TRUE(large.has(budget.query_bytes_max()));
+  Question small(budget);
+  EXPECT_TRUE(small.has(300 * kKiB));
+  EXPECT_TRUE(small.has(share));
+  EXPECT_FALSE(small.has(share + 1));
+}
+
+TEST(QueryBudget, WhatOfASmallShareIsGivenBackLeavesThePool) {
+  Metrics metrics;
+  QueryBudget budget({.bytes_max = 4 * kMiB, .queries_max = 8, .wait_max_ns = kLongNs}, metrics);
+  Question first(budget);
+  ASSERT_TRUE(first.has(3 * kMiB));
+  Question second(budget);
+  ASSERT_TRUE(second.has(kKiB));
+  std::thread waits([&] { EXPECT_TRUE(second.has(3 * kMiB + 128 * kKiB)); });
+  until_waiting(budget, 1);
+  EXPECT_TRUE(first.has(kKiB));  // all of the pool is free again
+  waits.join();
+  EXPECT_EQ(budget.usage().bytes, budget.query_bytes_max() + 128 * kKiB);
 }
 
 TEST(QueryBudget, WaitsUntilThereIsRoom) {
