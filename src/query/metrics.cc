@@ -311,6 +311,13 @@ Result<void> Evaluation::count(GroupColumns& group, const Bits& rows) {
 
 Error Evaluation::out_of_memory() const {
   if (memory_.refusal()) return *memory_.refusal();
+  if (compared_) {
+    return {Code::too_large,
+            fmt::format("the query needs more memory than its share of {} MiB for the attributes "
+                        "that it compares, their values, and {} points of each: ask for a larger "
+                        "step, a shorter range or a narrower first filter",
+                        memory_.bytes_max() >> 20, question_.axis.count)};
+  }
   return {
       Code::too_large,
       fmt::format("the query needs more memory than its share of {} MiB for {} series of {} "

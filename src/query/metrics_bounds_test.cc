@@ -42,6 +42,23 @@ TEST(MetricsBounds, TheAnswerIsCountedAsWell) {
   EXPECT_EQ(many.error().code, Code::too_large);
 }
 
+// What grows there is no number of series that somebody asked for.
+TEST(MetricsBounds, AComparisonThatIsTooLargeSaysWhatToAskFor) {
+  Parts parts(1);
+  for (uint64_t k = 1; k <= 200; ++k) {
+    parts[0].push_back(span_with(k, "k", static_cast<int64_t>(k % 100)));
+  }
+  const MetricsLimits limits{.exemplars_max = 0, .memory_bytes_max = 1 << 20};
+  const auto refused =
+      ask(snapshot_of(parts), {"{ } | compare({ span.k = 1 }, 1000)", 1, 9'000, 1, limits});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::too_large);
+  EXPECT_THAT(refused.error().message, HasSubstr("its share of 1 MiB"));
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("a larger step, a shorter range or a narrower first filter"));
+  EXPECT_THAT(refused.error().message, Not(HasSubstr("series")));
+}
+
 TEST(MetricsBounds, SecondStagesEndWhenNobodyWaits) {
   std::stop_source stop;
   stop.request_stop();
