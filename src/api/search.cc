@@ -187,13 +187,15 @@ Result<SearchResult> run(Call& call, const Store& store, const SearchSettings& s
 
 void send(Call call, const SearchResult& result, bool with_sets) {
   const std::string_view accept = call.request().header("accept");
-  if (accept.find("application/protobuf") != std::string_view::npos) {
-    return std::move(call).send({.headers = {{"content-type", "application/protobuf"}},
-                                 .body = search_proto(result, with_sets)});
+  const bool as_proto = accept.find("application/protobuf") != std::string_view::npos;
+  const char* type = as_proto ? "application/protobuf" : "application/json";
+  StreamedBody body(std::move(call), {.headers = {{"content-type", type}}, .body = {}});
+  const auto checkpoint = [&] { return body.checkpoint(); };
+  if (as_proto) {
+    append_search_proto(body.buffer(), result, with_sets, checkpoint);
+  } else {
+    append_search_json(body.buffer(), result, with_sets, checkpoint);
   }
-  StreamedBody body(std::move(call),
-                    {.headers = {{"content-type", "application/json"}}, .body = {}});
-  append_search_json(body.buffer(), result, with_sets, [&] { return body.checkpoint(); });
   std::move(body).finish();
 }
 

@@ -1,9 +1,14 @@
 // Writing traces and their spans, as JSON and as protobuf. Both forms have the same fields in the
 // same order; zeros and empty texts are left out of both, as protobuf's JSON mapping has it. Called
 // by search.cc, on its thread.
+//
+// A trace may have a thousand sets of a hundred spans, so answers leave while a trace is written:
+// JSON span by span, protobuf set by set. There the length of a trace stands before it: sets are
+// written once for their lengths and once more for the client.
 #include "api/search_answer.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 #include <protozero/pbf_writer.hpp>
@@ -72,15 +77,16 @@ class Members {
   bool first_ = true;
 };
 
-// A list; `append` writes one element.
-void append_list(std::string& out, const auto& elements, auto append) {
+// A list; `append` writes one element, and is false when nobody waits for the others.
+bool append_list(std::string& out, const auto& elements, auto append) {
   out += '[';
   bool first = true;
   for (const auto& element : elements) {
     if (!std::exchange(first, false)) out += ',';
-    append(element);
+    if (!append(element)) return false;
   }
   out += ']';
+  return true;
 }
 
 void append_attributes(Members& members, std::string& out,
@@ -92,6 +98,7 @@ void append_attributes(Members& members, std::string& out,
     std::string room;
     append_value(pair.next("value"), to_value(shown.value, room));
     pair.end();
+    return true;
   });
 }
 
@@ -105,13 +112,17 @@ void append_span(std::string& out, const FoundSpan& span) {
   members.end();
 }
 
-void append_set(std::string& out, const FoundSpanSet& set) {
+bool append_set(std::string& out, const FoundSpanSet& set, const Checkpoint& checkpoint) {
   Members members(out);
-  append_list(members.next("spans"), set.spans,
-              [&](const FoundSpan& span) { append_span(out, span); });
+  const bool is_whole = append_list(members.next("spans"), set.spans, [&](const FoundSpan& span) {
+    append_span(out, span);
+    return checkpoint();
+  });
+  if (!is_whole) return false;
   members.number("matched", set.matched);
   append_attributes(members, out, set.attributes);
   members.end();
+  return true;
 }
 
 void append_services(std::string& out, const FoundTrace& trace) {
@@ -125,7 +136,8 @@ void append_services(std::string& out, const FoundTrace& trace) {
   services.end();
 }
 
-void append_trace(std::string& out, const FoundTrace& trace, bool with_sets) {
+bool append_trace(std::string& out, const FoundTrace& trace, bool with_sets,
+                  const Checkpoint& checkpoint) {
   Members members(out);
   members.text("traceID", short_id(trace.id));
   members.text("rootServiceName", service_of_root(trace));
@@ -133,12 +145,14 @@ void append_trace(std::string& out, const FoundTrace& trace, bool with_sets) {
   members.number64("startTimeUnixNano", trace.start_ns);
   members.number("durationMs", duration_ms(trace));
   if (with_sets) {
-    append_set(members.next("spanSet"), trace.sets.front());
-    append_list(members.next("spanSets"), trace.sets,
-                [&](const FoundSpanSet& set) { append_set(out, set); });
+    const auto append = [&](const FoundSpanSet& set) { return append_set(out, set, checkpoint); };
+    members.next("spanSet");
+    if (!append(trace.sets.front())) return false;
+    if (!append_list(members.next("spanSets"), trace.sets, append)) return false;
     if (!trace.services.empty()) append_services(members.next("serviceStats"), trace);
   }
   members.end();
+  return checkpoint();
 }
 
 void append_metrics(std::string& out, const SearchResult& result) {
@@ -210,48 +224,86 @@ std::string set_proto(const FoundSpanSet& set) {
   return out;
 }
 
-void write_trace(pbf_writer& out, const FoundTrace& trace, bool with_sets) {
-  write_text(out, 1, short_id(trace.id));
-  write_text(out, 2, service_of_root(trace));
-  write_text(out, 3, trace.root_name);
-  write_number(out, 4, trace.start_ns);
-  write_number(out, 5, duration_ms(trace));
-  if (!with_sets) return;
-  out.add_message(6, set_proto(trace.sets.front()));
-  for (const FoundSpanSet& set : trace.sets) out.add_message(7, set_proto(set));
+// What of a trace stands before its sets, and what behind them.
+std::string facts_proto(const FoundTrace& trace) {
+  std::string out;
+  pbf_writer writer(out);
+  write_text(writer, 1, short_id(trace.id));
+  write_text(writer, 2, service_of_root(trace));
+  write_text(writer, 3, trace.root_name);
+  write_number(writer, 4, trace.start_ns);
+  write_number(writer, 5, duration_ms(trace));
+  return out;
+}
+std::string services_proto(const FoundTrace& trace) {
+  std::string out;
+  pbf_writer writer(out);
   for (const auto& [name, counts] : trace.services) {
-    pbf_writer entry(out, 8);
+    pbf_writer entry(writer, 8);
     write_text(entry, 1, name);
     pbf_writer stats(entry, 2);
     write_number(stats, 1, counts.spans);
     write_number(stats, 2, counts.errors);
   }
+  return out;
+}
+
+// Of a field below 16 that holds a message.
+size_t length_of_field(size_t message_bytes) {
+  return 1 + static_cast<size_t>(protozero::length_of_varint(message_bytes)) + message_bytes;
+}
+void append_field(std::string& out, uint32_t field, std::string_view message) {
+  pbf_writer(out).add_message(field, message.data(), message.size());
+}
+
+bool append_trace_proto(std::string& out, const FoundTrace& trace, bool with_sets,
+                        const Checkpoint& checkpoint) {
+  constexpr char kKeyOfTraces = 1 << 3 | 2;  // field 1, of a length
+  const std::string facts = facts_proto(trace);
+  if (!with_sets) {
+    append_field(out, 1, facts);
+    return checkpoint();
+  }
+  const std::string services = services_proto(trace);
+  const std::string first = set_proto(trace.sets.front());
+  const auto others = std::span(trace.sets).subspan(1);
+  size_t length = facts.size() + services.size() + 2 * length_of_field(first.size());
+  for (const FoundSpanSet& set : others) length += length_of_field(set_proto(set).size());
+
+  out += kKeyOfTraces;
+  protozero::add_varint_to_buffer(&out, length);
+  out += facts;
+  append_field(out, 6, first);
+  append_field(out, 7, first);
+  for (const FoundSpanSet& set : others) {
+    if (!checkpoint()) return false;
+    append_field(out, 7, set_proto(set));
+  }
+  out += services;
+  return checkpoint();
 }
 
 }  // namespace
 
 void append_search_json(std::string& out, const SearchResult& result, bool with_sets,
-                        const std::function<bool()>& checkpoint) {
-  out += "{\"traces\":[";
-  bool first = true;
-  for (const FoundTrace& trace : result.traces) {
-    if (!std::exchange(first, false)) out += ',';
-    append_trace(out, trace, with_sets);
-    if (!checkpoint()) return;
-  }
-  out += "],\"metrics\":";
+                        const Checkpoint& checkpoint) {
+  out += "{\"traces\":";
+  const bool is_whole = append_list(out, result.traces, [&](const FoundTrace& trace) {
+    return append_trace(out, trace, with_sets, checkpoint);
+  });
+  if (!is_whole) return;
+  out += ",\"metrics\":";
   append_metrics(out, result);
   out += '}';
 }
 
-std::string search_proto(const SearchResult& result, bool with_sets) {
-  std::string out;
-  pbf_writer writer(out);
+void append_search_proto(std::string& out, const SearchResult& result, bool with_sets,
+                         const Checkpoint& checkpoint) {
   for (const FoundTrace& trace : result.traces) {
-    pbf_writer inner(writer, 1);
-    write_trace(inner, trace, with_sets);
+    if (!append_trace_proto(out, trace, with_sets, checkpoint)) return;
   }
   const Jobs jobs = jobs_of(result);
+  pbf_writer writer(out);
   pbf_writer metrics(writer, 2);
   write_number(metrics, 1, result.inspected_traces);
   write_number(metrics, 2, result.inspected_bytes);
@@ -259,7 +311,6 @@ std::string search_proto(const SearchResult& result, bool with_sets) {
   write_number(metrics, 4, jobs.done);
   write_number(metrics, 5, jobs.all);
   write_number(metrics, 7, result.inspected_spans);
-  return out;
 }
 
 }  // namespace vivace::api

@@ -9,12 +9,16 @@
 
 namespace vivace::api {
 
-// `with_sets`: TraceQL searches have sets of spans and statistics, old ones do not. `checkpoint` is
-// called after each trace; false ends it early.
+// Asked whenever some of the answer is written: once a span, or a set in protobuf. False: nobody
+// waits for the rest.
+using Checkpoint = std::function<bool()>;
+
+// `with_sets`: TraceQL searches have sets of spans and statistics, old ones do not.
 void append_search_json(std::string& out, const SearchResult& result, bool with_sets,
-                        const std::function<bool()>& checkpoint);
+                        const Checkpoint& checkpoint);
 
 // SearchResponse.
-std::string search_proto(const SearchResult& result, bool with_sets);
+void append_search_proto(std::string& out, const SearchResult& result, bool with_sets,
+                         const Checkpoint& checkpoint);
 
 }  // namespace vivace::api
