@@ -1,4 +1,5 @@
-// What answers take while they are sent: they leave bit by bit, however much one trace shows.
+// What answers take while they are sent: they leave bit by bit, however much one trace shows, and
+// what they are made of is charged until the last of them has left.
 #include <gmock/gmock.h>
 #include <protozero/pbf_reader.hpp>
 
@@ -83,6 +84,68 @@ TEST_F(AnswerMemory, PiecesOfProtobufAreOneMessage) {
   ASSERT_TRUE(response.next(2)) << "the metrics stand behind the trace";
   response.skip();
   EXPECT_FALSE(response.next());
+}
+
+// A client that looks at the budget whenever it is sent something.
+class LookingExchange final : public net::Exchange {
+ public:
+  explicit LookingExchange(const QueryBudget& budget) : budget_(budget) {}
+
+  void respond(net::Response response) override {
+    const std::lock_guard lock(mutex_);
+    status_ = response.status;
+    done_ = true;
+    changed_.notify_all();
+  }
+  void begin(net::Response head) override {
+    const std::lock_guard lock(mutex_);
+    status_ = head.status;
+  }
+  bool write(std::string) override {
+    const std::lock_guard lock(mutex_);
+    seen_.push_back(budget_.usage().bytes);
+    return true;
+  }
+  void end(std::vector<net::Header>) override {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+    changed_.notify_all();
+  }
+  // What was taken at each write.
+  std::vector<int64_t> wait() {
+    std::unique_lock lock(mutex_);
+    ASSERT(changed_.wait_for(lock, std::chrono::seconds(30), [this] { return done_; }));
+    EXPECT_EQ(status_, 200);
+    return seen_;
+  }
+
+ private:
+  const QueryBudget& budget_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::vector<int64_t> seen_;
+  int status_ = 0;
+  bool done_ = false;
+};
+
+TEST_F(AnswerMemory, IsTakenWhileTheAnswerIsSent) {
+  QueryBudget budget({.bytes_max = 64 << 20, .queries_max = 2}, metrics);
+  maybe_query_memory = &budget;
+  push_large();
+  const std::pair<const char*, int64_t> kAsked[] = {
+      {kSearchLarge, 6'000'000},
+      // 1,000 series of 601 points.
+      {"/api/metrics/query_range?start=1699999700&end=1700000300&step=1s&q={}|rate()by(span.i)",
+       1'000 * 600 * 8}};
+  for (const auto& [target, bytes] : kAsked) {
+    const auto exchange = std::make_shared<LookingExchange>(budget);
+    api().handler()(net::fake_request(target), net::Responder(exchange));
+    const std::vector<int64_t> seen = exchange->wait();
+    ASSERT_GT(seen.size(), 3U) << target;
+    EXPECT_THAT(seen, Each(testing::Ge(bytes))) << target;
+  }
+  queries->stop();
+  EXPECT_EQ(budget.usage().bytes, 0);
 }
 
 }  // namespace

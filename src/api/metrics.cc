@@ -107,6 +107,7 @@ Result<MetricsResult> run(Call& call, const Store& store, const MetricsSettings&
 
 void answer(Call call, const Store& store, const MetricsSettings& settings, bool instant) {
   MetricsAxis axis;
+  const auto memory = call.memory();  // goes when the result is gone
   const auto result = run(call, store, settings, instant, axis);
   if (!result) return std::move(call).send_error(result.error());
   StreamedBody body(std::move(call),

@@ -176,6 +176,8 @@ Result<MetricsResult> Evaluation::run() {
   if (memory_.is_short()) return std::unexpected(out_of_memory());
   CHECK_OK(make_series());
   CHECK_OK(finish());
+  result_.memory = memory_.hand_over();  // in one go, so that nobody takes what is needed
+  CHECK_OK(result_.memory.set(static_cast<int64_t>(bytes_of(result_.series))));
   result_.inspected_bytes = parts_.inspected().bytes;
   result_.damaged = parts_.damaged();
   return std::move(result_);

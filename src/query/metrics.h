@@ -16,9 +16,10 @@
 //
 // BOUNDS. An attribute has at most `values_max` values in `by` and compare(): spans with further
 // ones are in no series, and the answer says so. All that is kept is bounded by `memory_bytes_max`;
-// a query that needs more is refused with Code::too_large. A failing evaluation is
-// Code::invalid_argument; Code::cancelled and Code::deadline_exceeded are those of the control,
-// which is asked once a row group. Damage costs the row group that it is in.
+// a query that needs more is refused with Code::too_large, or by the budget of the control, which
+// the answer is charged to as long as it lives. A failing evaluation is Code::invalid_argument;
+// Code::cancelled and Code::deadline_exceeded are those of the control, which is asked once a row
+// group. Damage costs the row group that it is in.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@
 
 #include "query/metrics_axis.h"
 #include "query/metrics_counts.h"
+#include "query/query_budget.h"
 #include "query/query_control.h"
 #include "store/snapshot.h"
 #include "traceql/ast.h"
@@ -79,6 +81,7 @@ struct MetricsResult {
   uint32_t parts = 0;
   uint32_t groups = 0;   // row groups that were looked at
   uint32_t damaged = 0;  // that could not be read
+  MemoryCharge memory;   // of the series
 };
 
 // The query must outlive the question. Code::invalid_argument: `not a metrics query`.

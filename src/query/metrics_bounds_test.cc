@@ -42,6 +42,32 @@ TEST(MetricsBounds, TheAnswerIsCountedAsWell) {
   EXPECT_EQ(many.error().code, Code::too_large);
 }
 
+// As long as it lives: while it is sent nothing else is left of the question.
+TEST(MetricsBounds, TheAnswerIsChargedUntilItIsGone) {
+  Parts parts(1);
+  for (uint64_t k = 1; k <= 50; ++k) {
+    parts[0].push_back(span_with(k, "k", static_cast<int64_t>(k)));
+  }
+  const Snapshot snapshot = snapshot_of(parts);
+  const auto query = traceql::parse("{ } | rate() by (span.k)");
+  ASSERT_TRUE(query);
+  auto question = plan_metrics(*query);
+  question->axis = *MetricsAxis::range(kSecond, 2'000 * kSecond, kSecond, 10'000);
+  Metrics metrics;
+  QueryBudget budget({.bytes_max = 16 << 20, .queries_max = 2}, metrics);
+  QueryMemory memory(budget);
+  const QueryControl control{.maybe_memory = &memory};
+  {
+    const auto result = evaluate_metrics({&snapshot, 1}, *question, control);
+    ASSERT_TRUE(result) << result.error().message;
+    ASSERT_EQ(result->series.size(), 50U);
+    const int64_t answer_bytes = int64_t{50} * 2'000 * static_cast<int64_t>(sizeof(double));
+    EXPECT_GT(memory.used(), answer_bytes);
+    EXPECT_LT(memory.used(), answer_bytes * 3 / 2) << "what was counted is gone";
+  }
+  EXPECT_EQ(memory.used(), 0);
+}
+
 // What grows there is no number of series that somebody asked for.
 TEST(MetricsBounds, AComparisonThatIsTooLargeSaysWhatToAskFor) {
   Parts parts(1);

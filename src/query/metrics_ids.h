@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -49,6 +50,8 @@ class Memory {
     used_ -= static_cast<int64_t>(bytes);
     (void)charge_.set(used_);  // what is less is always granted
   }
+  // The charge of all that was taken, for the answer that is left of the query.
+  MemoryCharge hand_over() { return std::move(charge_); }
   bool is_short() const { return is_short_; }
   // Why it is short, if that is for want of the memory of all.
   const std::optional<Error>& refusal() const { return refusal_; }

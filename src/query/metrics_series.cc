@@ -157,4 +157,10 @@ uint64_t bytes_of(const MetricsSeries& series) {
   return out;
 }
 
+uint64_t bytes_of(const std::vector<MetricsSeries>& all) {
+  uint64_t out = 0;
+  for (const MetricsSeries& series : all) out += bytes_of(series);
+  return out;
+}
+
 }  // namespace vivace::metrics

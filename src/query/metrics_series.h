@@ -18,6 +18,7 @@ Result<void> apply(const std::vector<traceql::SecondStage>& stages, const QueryC
 
 // Of memory, until the answer is written: put_in_order has its labels a second time.
 uint64_t bytes_of(const MetricsSeries& series);
+uint64_t bytes_of(const std::vector<MetricsSeries>& all);
 
 // Without series that have no samples.
 void drop_empty(std::vector<MetricsSeries>& all);

@@ -23,8 +23,9 @@ class ApiTest : public testing::Test {
   // Made at the first use, with the options as they then are.
   Api& api() {
     if (api_ == nullptr) {
-      api_ = std::make_unique<Api>(options, Call::Context{.clock = &clock, .metrics = &metrics},
-                                   *queries);
+      const Call::Context context{
+          .clock = &clock, .metrics = &metrics, .maybe_query_memory = maybe_query_memory};
+      api_ = std::make_unique<Api>(options, context, *queries);
       api_->set_store(&data.store());
       api_->set_phase(Phase::ready);
     }
@@ -38,6 +39,7 @@ class ApiTest : public testing::Test {
   ManualClock clock;
   Metrics metrics;
   ApiOptions options{.http_api_prefix = "", .version = "2.10.8+vivace.1", .revision = "abc"};
+  QueryBudget* maybe_query_memory = nullptr;
   std::unique_ptr<Workers> queries = std::make_unique<Workers>("query", 1, 100);
 
  private:
