@@ -182,6 +182,8 @@ TEST_P(SplitStore, TracesOverManyGenerations) {
     expect_answers_of_one_request("as it grows");
   }
   EXPECT_EQ(store_->snapshot("t").parts.size(), 13U);
+  EXPECT_GT(metric(*metrics_, "vivace_split_bytes"), 0);
+  EXPECT_EQ(metric(*metrics_, "vivace_split_bytes_max"), static_cast<double>(GetParam()));
   if (GetParam() > 0) {
     EXPECT_NEAR(metric(*metrics_, "vivace_split_traces"), 30, 1) << "two may look like one";
   }

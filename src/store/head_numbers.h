@@ -1,4 +1,5 @@
-// Dense columns of a head, read row by row: for who walks over many rows (split_join.h).
+// Dense columns of a head, read row by row, one row group after the other: for who walks over many
+// rows of a few columns, as split_join.cc does.
 #pragma once
 
 #include <algorithm>

@@ -207,13 +207,15 @@ Result<std::vector<SplitTrace>> SplitTraces::reaching_into(uint64_t start_ns,
     join->each_split(*part, older_than(i, older_heads), add);
   }
   std::ranges::sort(all, {}, &SplitTrace::id);
-  std::vector<SplitTrace> out;
+  size_t traces = 0;
   for (const SplitTrace& trace : all) {
-    if (out.empty() || out.back().id != trace.id) out.push_back(trace);
-    out.back().start_ns = std::min(out.back().start_ns, trace.start_ns);
-    out.back().end_ns = std::max(out.back().end_ns, trace.end_ns);
+    if (traces == 0 || all[traces - 1].id != trace.id) all[traces++] = trace;
+    SplitTrace& whole = all[traces - 1];
+    whole.start_ns = std::min(whole.start_ns, trace.start_ns);
+    whole.end_ns = std::max(whole.end_ns, trace.end_ns);
   }
-  return out;
+  all.resize(traces);
+  return all;
 }
 
 SplitTraces::Rows SplitTraces::repeats(uint32_t part) const {
