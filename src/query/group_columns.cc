@@ -188,6 +188,7 @@ Result<const Overflow*> ColumnCache::overflow(Scope owner) {
   if (!kept) {
     Overflow read = TRY(part_.read_overflow(owner, group_, inspected_));
     if (!same_slices(read)) return fail(Code::corrupt, "an overflow list of unequal columns");
+    CHECK_OK(memory_.grow(memory_of(read.keys) + memory_of(read.types) + memory_of(read.values)));
     kept = std::move(read);
   }
   return &*kept;

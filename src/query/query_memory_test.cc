@@ -1,5 +1,5 @@
-// What a question is charged for while it grows: what an answer shows, span by span; the traces
-// that were gathered.
+// What a question is charged for while it grows: what an answer shows, span by span; lists of
+// attributes that have no column; the traces that were gathered.
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -95,6 +95,25 @@ TEST(QueryMemory, ShownListsAndServicesAreChargedAsWell) {
     spans[i].resource = resource_with({{"service.name", text(name)}});
   }
   expect_refused_at_once(search_for(snapshot_of({spans}), "{ }", asking));
+}
+
+// Each of 2,500 keys comes 24 times: more than may have columns, in row groups of a block.
+TEST(QueryMemory, ListsOfFurtherAttributesAreCharged) {
+  std::vector<SentSpan> spans;
+  for (uint32_t i = 1; i <= 3'000; ++i) {
+    spans.push_back(span(i));
+    for (uint32_t k = 0; k < 20; ++k) {
+      spans.back().attributes.push_back({fmt::format("key{:04}", (i * 20 + k) % 2'500), text("v")});
+    }
+  }
+  MixedParts disk;
+  const Snapshot snapshot = disk.snapshot({spans}, [](size_t) { return true; });
+  Asking asking(8 * kMiB);
+  const auto result = search_for(
+      snapshot, "{ span.key0007 = `w` || span.key1007 = `w` || span.key2007 = `w` }", asking);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->traces.empty());
+  EXPECT_GT(asking.memory.peak(), 30'000 * 16) << "key, type, value and owner of each";
 }
 
 class NoSink final : public SpanSink {
