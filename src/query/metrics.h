@@ -19,7 +19,7 @@
 // a query that needs more is refused with Code::too_large, or by the budget of the control, which
 // the answer is charged to as long as it lives. A failing evaluation is Code::invalid_argument;
 // Code::cancelled and Code::deadline_exceeded are those of the control, which is asked once a row
-// group. Damage costs the row group that it is in.
+// group, and in one of many keys by compare(). Damage costs the row group that it is in.
 #pragma once
 
 #include <cstdint>

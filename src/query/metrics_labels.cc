@@ -20,6 +20,14 @@ bool is_attribute_of(const Attribute& attribute, ql::Scope scope) {
   return attribute.intrinsic == Intrinsic::none && attribute.scope == scope;
 }
 
+// All keys of an overflow list share one dictionary.
+bool has_few_of_many(const TypedColumn& column) {
+  if (column.number != kOverflowColumn) return false;
+  size_t values = 0;
+  for (const Slice& slice : column.column.slices) values += slice.count;
+  return values < column.column.texts->size();
+}
+
 // The value of the first event, or link, of the row that has one.
 Result<ql::Datum> first_value(const Attribute& attribute, Cursor at) {
   const Scope owner = owner_of(attribute);
@@ -36,8 +44,6 @@ Result<ql::Datum> first_value(const Attribute& attribute, Cursor at) {
 }
 
 }  // namespace
-
-// ------------------------------------------------------------------------------- one attribute
 
 Result<void> LabelColumn::read(GroupColumns& group, const PickedRows& rows,
                                TraceValues* maybe_traces, std::span<uint32_t> ids) {
@@ -107,16 +113,33 @@ Result<void> LabelColumn::read_intrinsic(GroupColumns& group, const PickedRows& 
 Result<void> LabelColumn::read_owned(GroupColumns& group, const PickedRows& owners, Scope owner,
                                      std::span<uint32_t> ids) {
   const uint64_t serial = group.part().serial();
-  std::ranges::fill(ids, ValueIds::kNil);
-  if (attribute_.intrinsic == Intrinsic::event_name) {
-    read_column(*TRY(group.field(Field::event_name)), serial, owners, ids);
-    return {};
+  switch (attribute_.intrinsic) {
+    case Intrinsic::none:
+      return read_key(group, *TRY(group.attribute(owner, attribute_.name)), owners, owner, ids);
+    case Intrinsic::instrumentation_name:
+    case Intrinsic::instrumentation_version: {
+      const bool name = attribute_.intrinsic == Intrinsic::instrumentation_name;
+      std::ranges::fill(ids, ValueIds::kNil);
+      read_column(*TRY(group.field(name ? Field::scope_name : Field::scope_version)), serial,
+                  owners, ids);
+      for (uint32_t& id : ids) id = id != ValueIds::kNil ? id : values_.of_text("");
+      return {};
+    }
+    default:
+      std::ranges::fill(ids, ValueIds::kNil);
+      read_column(*TRY(group.field(Field::event_name)), serial, owners, ids);
+      return {};
   }
-  KeyColumns* key = TRY(group.attribute(owner, attribute_.name));
-  for (const TypedColumn& column : key->columns) read_column(column, serial, owners, ids);
-  if (key->columns.empty()) return {};
+}
+
+Result<void> LabelColumn::read_key(GroupColumns& group, KeyColumns& key, const PickedRows& owners,
+                                   Scope owner, std::span<uint32_t> ids) {
+  const uint64_t serial = group.part().serial();
+  std::ranges::fill(ids, ValueIds::kNil);
+  for (const TypedColumn& column : key.columns) read_column(column, serial, owners, ids);
+  if (key.columns.empty()) return {};
   // Rarely: owners with several values count with the first.
-  for (const FirstValue& first : *TRY(group.repeated(owner, *key))) {
+  for (const FirstValue& first : *TRY(group.repeated(owner, key))) {
     Column one;
     one.slices.push_back({.count = 1, .owners = &first.owner, .words = &first.owner});
     owners.each(one,
@@ -154,13 +177,11 @@ LabelColumn::Codes& LabelColumn::codes_of(const TypedColumn& column, uint64_t se
   return fresh;
 }
 
-uint32_t LabelColumn::id_of_code(Codes& codes, uint64_t code) {
-  if (code >= codes.ids.size()) return ValueIds::kNil;
-  const Value value{
-      .type = codes.type, .bits = 0, .text = (*codes.texts)[static_cast<uint32_t>(code)]};
-  const uint32_t id = values_.of_stored(value);
-  codes.ids[code] = id;
-  return id;
+uint32_t LabelColumn::id_of_text(const TypedColumn& column, uint64_t code) {
+  const Texts& texts = *column.column.texts;
+  if (code >= texts.size()) return ValueIds::kNil;
+  return values_.of_stored(
+      {.type = column.type, .bits = 0, .text = texts[static_cast<uint32_t>(code)]});
 }
 
 void LabelColumn::read_column(const TypedColumn& column, uint64_t serial, const PickedRows& rows,
@@ -169,12 +190,17 @@ void LabelColumn::read_column(const TypedColumn& column, uint64_t serial, const 
     case ValueType::string:
     case ValueType::array: {
       if (column.column.texts == nullptr) return;  // no values
+      if (has_few_of_many(column)) {
+        rows.each(column.column,
+                  [&](uint32_t place, uint64_t code) { ids[place] = id_of_text(column, code); });
+        return;
+      }
       Codes& codes = codes_of(column, serial);
-      const uint32_t* known = codes.ids.data();
-      const size_t size = codes.ids.size();
+      const std::span<uint32_t> known = codes.ids;
       rows.each(column.column, [&](uint32_t place, uint64_t code) {
-        const uint32_t id = code < size ? known[code] : kUnknown;
-        ids[place] = id != kUnknown ? id : id_of_code(codes, code);
+        uint32_t id = code < known.size() ? known[code] : ValueIds::kNil;
+        if (id == kUnknown) id = known[code] = id_of_text(column, code);
+        ids[place] = id;
       });
       return;
     }
@@ -204,23 +230,19 @@ Result<uint32_t> LabelColumn::of_table(GroupColumns& group, Scope owner, uint32_
   return values_.of_text(text ? text->text : std::string_view());
 }
 
-Result<uint32_t> LabelColumn::of_owner(GroupColumns& group, Scope owner, uint32_t number) {
-  if (table_.serial != group.part().serial()) {
-    table_ = {group.part().serial(), std::vector<uint32_t>(group.owners(owner).count, kUnknown)};
-  }
-  if (number >= table_.ids.size()) return fail(Code::corrupt, "an owner that is not there");
-  uint32_t& known = table_.ids[number];
-  if (known == kUnknown) known = TRY(of_table(group, owner, number));
-  return known;
+void LabelColumn::use_table(GroupColumns& group, Scope owner) {
+  if (table_.serial == group.part().serial()) return;
+  memory_.give(table_.ids.size() * sizeof(uint32_t));
+  table_ = {.serial = group.part().serial(), .ids = {}};
+  const uint32_t owners = group.owners(owner).count;
+  if (memory_.take(owners * sizeof(uint32_t))) table_.ids.assign(owners, kUnknown);
 }
 
 Result<void> LabelColumn::read_table(GroupColumns& group, const PickedRows& rows, Scope owner,
                                      bool fill_only, std::span<uint32_t> ids) {
   if (!fill_only) std::ranges::fill(ids, ValueIds::kNil);
   if (fill_only && std::ranges::find(ids, ValueIds::kNil) == ids.end()) return {};
-  if (table_.serial != group.part().serial()) {
-    table_ = {group.part().serial(), std::vector<uint32_t>(group.owners(owner).count, kUnknown)};
-  }
+  use_table(group, owner);
   const Column& numbers =
       TRY(group.field(owner == Scope::resource ? Field::resource : Field::scope))->column;
   Result<void> failed;
@@ -276,107 +298,6 @@ Result<bool> LabelColumn::is_of_resource(GroupColumns& group) const {
 
 Result<uint32_t> LabelColumn::of_resource(GroupColumns& group, uint32_t resource) {
   return of_table(group, Scope::resource, resource);
-}
-
-// ------------------------------------------------------------------------------- all of them
-
-Grouping::Grouping(std::span<const Attribute> by, uint32_t values_max, Memory& memory)
-    : memory_(memory), levels_(by.size()), size_(by.empty() ? 1 : 0) {
-  for (const Attribute& attribute : by) labels_.emplace_back(attribute, values_max, memory);
-  (void)memory.take(by.size() * CachedIds::kRecentBytes);
-}
-
-uint32_t Grouping::join(size_t level, uint32_t before, uint32_t value) {
-  // With its place in the table, and what both move out of while they grow.
-  constexpr size_t kNodeBytes = 3 * sizeof(Node) + 72;
-  if (before == kNoSeries || value == ValueIds::kTooMany) return kNoSeries;
-  Level& to = levels_[level];
-  const uint64_t key = uint64_t{before} << 32 | value;
-  return to.ids.get(key, [&] {
-    if (!memory_.take(kNodeBytes)) return kNoSeries;
-    to.nodes.push_back({before, value});
-    return static_cast<uint32_t>(to.nodes.size()) - 1;
-  });
-}
-
-Result<bool> Grouping::is_of_resources(GroupColumns& group) const {
-  for (const LabelColumn& label : labels_) {
-    if (!TRY(label.is_of_resource(group))) return false;
-  }
-  return true;
-}
-
-Result<uint32_t> Grouping::of_resource(GroupColumns& group, uint32_t resource) {
-  if (is_single()) return 0;
-  if (serial_ != group.part().serial()) {
-    serial_ = group.part().serial();
-    by_resource_.assign(group.owners(Scope::resource).count, kUnknown);
-  }
-  if (resource >= by_resource_.size()) return fail(Code::corrupt, "a resource that is not there");
-  uint32_t& known = by_resource_[resource];
-  if (known != kUnknown) return known;
-  uint32_t out = 0;
-  for (size_t level = 0; level < labels_.size(); ++level) {
-    out = join(level, out, TRY(labels_[level].of_resource(group, resource)));
-  }
-  size_ = static_cast<uint32_t>(levels_.back().nodes.size());
-  return known = out;
-}
-
-// The rows of resources that were seen before go without a call.
-Result<void> Grouping::read_resources(GroupColumns& group, const PickedRows& rows,
-                                      std::vector<uint32_t>& series) {
-  const Column& resources = TRY(group.field(Field::resource))->column;
-  if (serial_ != group.part().serial()) (void)TRY(of_resource(group, 0));
-  const uint32_t* const known = by_resource_.data();
-  const size_t size = by_resource_.size();
-  uint32_t* const out = series.data();
-  bool any_unknown = false;
-  rows.each(resources, [=, &any_unknown](uint32_t place, uint64_t resource) {
-    const uint32_t of_row = resource < size ? known[resource] : kUnknown;
-    any_unknown |= of_row == kUnknown;
-    out[place] = of_row;
-  });
-  if (!any_unknown) return {};
-  Result<void> failed;
-  rows.each(resources, [&](uint32_t place, uint64_t resource) {
-    if (out[place] != kUnknown) return;
-    const auto found = of_resource(group, static_cast<uint32_t>(resource));
-    if (!found) failed = std::unexpected(found.error());
-    out[place] = found.value_or(kNoSeries);
-  });
-  return failed;
-}
-
-Result<void> Grouping::read(GroupColumns& group, const PickedRows& rows, TraceValues* maybe_traces,
-                            std::vector<uint32_t>& series) {
-  series.resize(rows.count());
-  if (TRY(is_of_resources(group))) {
-    if (is_single()) std::ranges::fill(series, 0U);
-    return is_single() ? Result<void>() : read_resources(group, rows, series);
-  }
-  ids_.resize(rows.count());
-  for (size_t level = 0; level < labels_.size(); ++level) {
-    CHECK_OK(labels_[level].read(group, rows, maybe_traces, ids_));
-    for (uint32_t place = 0; place < rows.count(); ++place) {
-      series[place] = join(level, level == 0 ? 0 : series[place], ids_[place]);
-    }
-  }
-  size_ = static_cast<uint32_t>(levels_.back().nodes.size());
-  return {};
-}
-
-std::vector<std::pair<const Attribute*, const ql::Datum*>> Grouping::values(uint32_t series) const {
-  std::vector<std::pair<const Attribute*, const ql::Datum*>> out;
-  for (size_t level = labels_.size(); level-- > 0;) {
-    const Node& node = levels_[level].nodes[series];
-    if (node.value != ValueIds::kNil) {
-      out.emplace_back(&labels_[level].attribute(), &labels_[level].values().value(node.value));
-    }
-    series = node.before;
-  }
-  std::ranges::reverse(out);
-  return out;
 }
 
 }  // namespace vivace::metrics

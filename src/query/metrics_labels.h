@@ -31,15 +31,17 @@ class LabelColumn {
   Result<void> read(GroupColumns& group, const PickedRows& rows, TraceValues* maybe_traces,
                     std::span<uint32_t> ids);
 
-  // The same for events or links instead of rows; of an attribute of theirs, or event:name.
+  // The same for owners of any kind; of an attribute of theirs, of event:name, or of the name and
+  // version of scopes.
   Result<void> read_owned(GroupColumns& group, const PickedRows& owners, Scope owner,
                           std::span<uint32_t> ids);
+  // Of an attribute whose columns are at hand.
+  Result<void> read_key(GroupColumns& group, KeyColumns& key, const PickedRows& owners, Scope owner,
+                        std::span<uint32_t> ids);
 
   // Whether in this row group it says the same for all spans of a resource.
   Result<bool> is_of_resource(GroupColumns& group) const;
   Result<uint32_t> of_resource(GroupColumns& group, uint32_t resource);
-  // What a resource or a scope of the part has; looked up once.
-  Result<uint32_t> of_owner(GroupColumns& group, Scope owner, uint32_t number);
 
   const traceql::Attribute& attribute() const { return attribute_; }
   const ValueIds& values() const { return values_; }
@@ -71,7 +73,8 @@ class LabelColumn {
                    std::span<uint32_t> ids);
   Codes& codes_of(const TypedColumn& column, uint64_t serial);
   void forget_codes(size_t count);
-  uint32_t id_of_code(Codes& codes, uint64_t code);
+  uint32_t id_of_text(const TypedColumn& column, uint64_t code);
+  void use_table(GroupColumns& group, Scope owner);
   Result<uint32_t> of_table(GroupColumns& group, Scope owner, uint32_t number);
 
   traceql::Attribute attribute_;

@@ -102,6 +102,19 @@ void PickedRows::pick_belongings(Range all, const Column& span_of, const PickedR
   count_ = static_cast<uint32_t>(offsets_.size());
 }
 
+void PickedRows::pick_owners(Range all, const Bits& wanted) {
+  group_ = all;
+  one_interval_ = false;
+  places_.clear();
+  offsets_.clear();
+  intervals_.clear();
+  count_ = wanted.count();
+  all_ = count_ == all.count;
+  if (all_) return;
+  offsets_.reserve(count_);
+  wanted.each([&](uint32_t i) { offsets_.push_back(i); });
+}
+
 void PickedRows::find_places() const {
   places_.assign(group_.count, kNoPlace);
   for (uint32_t place = 0; place < count_; ++place) places_[offsets_[place]] = place;

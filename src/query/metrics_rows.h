@@ -27,6 +27,8 @@ class PickedRows {
   // rows of all; places[place] becomes the place of the row.
   void pick_belongings(Range all, const Column& span_of, const PickedRows& rows,
                        std::vector<uint32_t>& places);
+  // Those of `all` resources, or scopes, that are wanted.
+  void pick_owners(Range all, const Bits& wanted);
 
   uint32_t count() const { return count_; }
   bool is_all() const { return all_; }
