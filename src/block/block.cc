@@ -220,6 +220,20 @@ Result<void> Block::may_have(std::span<const uint64_t> fingerprints, std::vector
   return {};
 }
 
+// Pages that cannot be read leave nobody out.
+void Block::may_find(std::span<const TraceId> ids, std::vector<uint32_t>& places,
+                     Inspected& inspected) const {
+  if (traces() == 0) return;
+  std::vector<std::shared_ptr<const FilterPage>> pages(filter_pages(traces()));
+  for (uint32_t i = 0; i < ids.size(); ++i) {
+    const uint64_t wanted = fingerprint(ids[i]);
+    const FilterPlace place = filter_place(traces(), wanted);
+    std::shared_ptr<const FilterPage>& page = pages[place.page];
+    if (page == nullptr) page = filter_page_at(place.page, inspected).value_or(nullptr);
+    if (page == nullptr || page->may_have(place.block, wanted)) places.push_back(i);
+  }
+}
+
 Result<std::shared_ptr<const std::vector<SplitTrace>>> Block::splits(Inspected& inspected) const {
   if (footer_->section(kSectionSplits) == nullptr) {
     return std::make_shared<const std::vector<SplitTrace>>();

@@ -72,6 +72,8 @@ class Block final : public Part {
                         Inspected& inspected) const override;
   Result<std::optional<uint32_t>> find_trace(const TraceId& id,
                                              Inspected& inspected) const override;
+  void may_find(std::span<const TraceId> ids, std::vector<uint32_t>& places,
+                Inspected& inspected) const override;
   Result<TraceEntry> trace(uint32_t ordinal, Inspected& inspected) const override;
   Result<TraceRuns> trace_runs(uint32_t group, Inspected& inspected) const override;
   Result<void> trace_rows(uint32_t ordinal, std::vector<uint32_t>& rows,

@@ -127,6 +127,34 @@ TEST(Block, KnowsWhatItMayHave) {
   EXPECT_GT(inspected.bytes, 0U);
 }
 
+TEST(Block, KnowsOfManyTracesWhatItMayHave) {
+  std::vector<SentSpan> spans;
+  for (uint64_t i = 1; i <= 30'000; ++i) spans.push_back(simple_span(i, i));
+  const HeadPart head(head_of({spans}));
+  BlockDisk disk;
+  const auto block = disk.write_and_open(head);
+  ASSERT_NE(block, nullptr);
+  Inspected inspected;
+  std::vector<TraceId> ids;
+  std::vector<uint32_t> expected;
+  for (uint64_t i = 1; i <= 5'000; ++i) {
+    ids.push_back(make_trace_id(i % 2, i));
+    if (block->may_have(ids.back(), inspected).value()) {
+      expected.push_back(static_cast<uint32_t>(i - 1));
+    }
+  }
+  std::vector<uint32_t> places = {7};  // what is there stays
+  block->may_find(ids, places, inspected);
+  ASSERT_EQ(places.size(), 1 + expected.size());
+  EXPECT_EQ(places.front(), 7U);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), places.begin() + 1));
+  EXPECT_LT(expected.size(), 2'600U);
+
+  places.clear();  // a head leaves nobody out
+  static_cast<const Part&>(head).may_find(ids, places, inspected);
+  EXPECT_EQ(places.size(), ids.size());
+}
+
 TEST(Block, GivesBackTheSplitTracesThatItHas) {
   const HeadPart head(head_of({{simple_span(1, 1), simple_span(5, 2), simple_span(3, 3)}}));
   BlockDisk disk;

@@ -13,7 +13,10 @@
 namespace vivace {
 namespace {
 
-constexpr size_t kGroupsKept = 8;
+// Rows of the row groups that are kept. Traces that two blocks share lie in the same order in both,
+// by start, but some row groups apart: small ones need more of them.
+constexpr uint64_t kRowsKept = 8 * 65'536;
+constexpr size_t kGroupsKept = 64;
 // Of a gathered trace: its row, its reference, its node and place in the tree.
 constexpr int64_t kBytesPerSpan = 96;
 // Of a block: a trace that goes on in the next row group has filled this one (model/columns.h).
@@ -85,6 +88,10 @@ bool PartSet::overlaps(uint32_t part, uint32_t group, uint64_t start_ns, uint64_
   return start_min_ns <= end_ns && end_max_ns >= start_ns;
 }
 
+uint64_t PartSet::rows_of(const Kept& kept) const {
+  return part(kept.part).groups()[kept.group].rows.count;
+}
+
 std::shared_ptr<GroupColumns> PartSet::group(uint32_t part, uint32_t group) {
   const auto found = std::ranges::find_if(
       kept_, [&](const Kept& kept) { return kept.part == part && kept.group == group; });
@@ -92,7 +99,11 @@ std::shared_ptr<GroupColumns> PartSet::group(uint32_t part, uint32_t group) {
     kept_.splice(kept_.begin(), kept_, found);
   } else {
     kept_.push_front({part, group, std::make_shared<GroupColumns>(this->part(part), group)});
-    if (kept_.size() > kGroupsKept) kept_.pop_back();
+    kept_rows_ += rows_of(kept_.front());
+    while (kept_.size() > 1 && (kept_.size() > kGroupsKept || kept_rows_ > kRowsKept)) {
+      kept_rows_ -= rows_of(kept_.back());
+      kept_.pop_back();
+    }
   }
   return kept_.front().columns;
 }
@@ -102,7 +113,11 @@ std::shared_ptr<GroupColumns> PartSet::group_of(const SpanRef& span) {
 }
 
 void PartSet::forget(uint32_t part, uint32_t group) {
-  kept_.remove_if([&](const Kept& kept) { return kept.part == part && kept.group == group; });
+  kept_.remove_if([&](const Kept& kept) {
+    if (kept.part != part || kept.group != group) return false;
+    kept_rows_ -= rows_of(kept);
+    return true;
+  });
 }
 
 bool PartSet::contain(const Error& error, uint32_t part, uint32_t group) {
@@ -178,20 +193,38 @@ Result<Bits> PartSet::split_rows(uint32_t part, uint32_t group) {
 
 Result<TracePlaces> PartSet::find(const TraceId& id, std::optional<TracePlaces::Place> known) {
   TracePlaces out{.id = id, .places = {}};
-  const bool is_whole = known && !is_split(id);
-  const uint32_t first = is_whole ? known->part : 0;
-  const uint32_t end = is_whole ? known->part + 1 : size();
-  for (uint32_t part = first; part < end; ++part) {
-    const auto found = known && known->part == part
-                           ? Result<std::optional<uint32_t>>(known->ordinal)
-                           : this->part(part).part().find_trace(id, lookups_);
-    auto added = found ? Result<void>() : std::unexpected(found.error());
-    if (found && *found) added = add_place(part, **found, out);
-    if (!added && !contain(added.error(), part, kWholePart)) {
-      return std::unexpected(added.error());
-    }
+  if (known && !is_split(id)) {
+    CHECK_OK(look_into(known->part, known, out));
+    return out;
   }
+  const auto expected =
+      std::ranges::equal_range(expected_, id, {}, &std::pair<TraceId, uint32_t>::first);
+  for (const auto& [trace, part] : expected) CHECK_OK(look_into(part, known, out));
+  if (!expected.empty()) return out;
+  for (uint32_t part = 0; part < size(); ++part) CHECK_OK(look_into(part, known, out));
   return out;
+}
+
+Result<void> PartSet::look_into(uint32_t part, std::optional<TracePlaces::Place> known,
+                                TracePlaces& out) {
+  const auto found = known && known->part == part
+                         ? Result<std::optional<uint32_t>>(known->ordinal)
+                         : this->part(part).part().find_trace(out.id, lookups_);
+  auto added = found ? Result<void>() : std::unexpected(found.error());
+  if (found && *found) added = add_place(part, **found, out);
+  if (!added && !contain(added.error(), part, kWholePart)) return added;
+  return {};
+}
+
+void PartSet::expect(std::span<const TraceId> traces) {
+  expected_.clear();
+  std::vector<uint32_t> places;
+  for (uint32_t part = 0; part < size(); ++part) {
+    places.clear();
+    this->part(part).part().may_find(traces, places, lookups_);
+    for (const uint32_t place : places) expected_.emplace_back(traces[place], part);
+  }
+  std::ranges::sort(expected_);
 }
 
 Result<void> PartSet::add_place(uint32_t part, uint32_t ordinal, TracePlaces& out) {

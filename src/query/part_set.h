@@ -12,9 +12,9 @@
 // DAMAGE costs what it is in. Whoever meets an error asks `contain`: it counts damage, logs the
 // first, and says whether to go on without; what is no damage is the question's own failure.
 //
-// One question, one thread. Memory: the columns of the few row groups that were used last, and the
-// spans of the trace that was gathered last, charged to the control; so errors are those of its
-// budget, too.
+// One question, one thread. Memory: the columns of the row groups that were used last (half a
+// million rows), and the spans of the trace that was gathered last, charged to the control; so
+// errors are those of its budget, too.
 #pragma once
 
 #include <list>
@@ -95,6 +95,9 @@ class PartSet {
   // group leaves them out, and gathers these traces instead.
   Result<Bits> split_rows(uint32_t part, uint32_t group);
 
+  // `find` will be asked for these traces, in whichever order: looks once into the filter of each
+  // part for all of them. Takes the place of what was expected before.
+  void expect(std::span<const TraceId> traces);
   // Looks the trace up in every part that may have it. `known`: a place that it is known to have.
   Result<TracePlaces> find(const TraceId& id, std::optional<TracePlaces::Place> known = {});
   // Its spans in canonical order: start, span id, kind.
@@ -136,6 +139,8 @@ class PartSet {
     std::shared_ptr<GroupColumns> columns;
   };
 
+  uint64_t rows_of(const Kept& kept) const;
+  Result<void> look_into(uint32_t part, std::optional<TracePlaces::Place> known, TracePlaces& out);
   Result<void> add_place(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> extend_by_rows(uint32_t part, uint32_t ordinal, TracePlaces& out);
   Result<void> add_spans(const TracePlaces::Place& place, std::vector<SpanRef>& out);
@@ -149,6 +154,8 @@ class PartSet {
   bool any_split_ = false;                  // nobody knows which are
   std::vector<Source> parts_;
   std::list<Kept> kept_;  // the last used first
+  uint64_t kept_rows_ = 0;
+  std::vector<std::pair<TraceId, uint32_t>> expected_;  // with each part that may have it, in order
   uint32_t damaged_parts_ = 0;
   boost::unordered_flat_set<std::pair<uint32_t, uint32_t>> damaged_groups_;
 };

@@ -51,6 +51,7 @@ class Search final : public TraceVisitor {
 
   bool wants(const TraceEntry& trace) override;
   Result<void> whole(TraceRows& rows, const TraceEntry& trace, TracePlaces::Place place) override;
+  bool wants_split(const TraceId& id) const override { return !settled_.contains(id); }
   Result<void> split(const TraceId& id, TracePlaces::Place place) override;
 
  private:

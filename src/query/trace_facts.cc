@@ -68,16 +68,27 @@ Result<void> TraceFactsOf::durations(GroupColumns& group, const Bits& mask,
     return {};
   }
   const TraceRuns table = TRY(part.part().trace_runs(group.group(), part.inspected()));
+  const auto extent = [&](const TraceRun& run) {
+    const uint32_t first = std::max(run.first_row, rows.first);
+    return Range{first - rows.first, std::min(run.first_row + run.entry.spans, rows.end()) - first};
+  };
+  std::vector<TraceId> split;
+  for (const TraceRun& run : table.runs) {
+    const Range of = extent(run);
+    if (!mask.any(of.first, of.count) || !parts_.is_split(run.entry.id)) continue;
+    split.push_back(run.entry.id);
+  }
+  parts_.expect(split);
   uint32_t ordinal = table.first_ordinal;
-  for (const auto& [entry, first_row] : table.runs) {
-    const uint32_t from = std::max(first_row, rows.first) - rows.first;
-    const uint32_t end = std::min(first_row + entry.spans, rows.end()) - rows.first;
+  for (const TraceRun& run : table.runs) {
+    const TraceEntry& entry = run.entry;
+    const Range of = extent(run);
     const uint32_t of_trace = ordinal++;
-    if (!mask.any(from, end - from)) continue;
+    if (!mask.any(of.first, of.count)) continue;
     TraceFacts known{
         .start_ns = entry.start_ns, .end_ns = entry.end_ns, .root_name = {}, .root_service = {}};
     if (parts_.is_split(entry.id) || parts_.has_hidden(number)) known = *TRY(facts(part, of_trace));
-    std::fill(out.begin() + from, out.begin() + end, known.duration_ns());
+    std::fill_n(out.begin() + of.first, of.count, known.duration_ns());
   }
   return {};
 }

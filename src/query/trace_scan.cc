@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kBytesPerTrace = 13;  // of a head
 constexpr size_t kNeededMax = 64;       // that are looked at before traces are
+constexpr size_t kExpectedMax = 256;    // split traces that are looked for at once
 
 // Calls take(i, word) for the words of a dense field, i from the first owner of the row group.
 template <class Take>
@@ -46,6 +47,7 @@ Result<void> TraceScan::visit_runs(uint32_t part, const std::shared_ptr<FilterBi
   }
   const uint32_t count_min = std::max(pipeline_.count_min(), 1U);
   RunRows run(bits_, group);
+  size_t expected = table.runs.size();  // from here on
   for (size_t i = table.runs.size(); i-- > 0;) {
     const auto& [entry, first_row] = table.runs[i];
     const TracePlaces::Place place{part, table.first_ordinal + static_cast<uint32_t>(i)};
@@ -53,6 +55,8 @@ Result<void> TraceScan::visit_runs(uint32_t part, const std::shared_ptr<FilterBi
     const uint32_t end = std::min(first_row + entry.spans, rows.end());
     if (!possible.any(from - rows.first, end - from)) continue;
     if (parts_.is_split(entry.id)) {
+      if (!visitor.wants_split(entry.id)) continue;
+      if (i < expected) expected = expect(table, i, rows, possible, visitor);
       CHECK_OK(visitor.split(entry.id, place));
       continue;
     }
@@ -68,6 +72,23 @@ Result<void> TraceScan::visit_runs(uint32_t part, const std::shared_ptr<FilterBi
     CHECK_OK(visitor.whole(run, entry, place));
   }
   return {};
+}
+
+// Looks for the split traces of this run and of those that come next; the last one of them.
+size_t TraceScan::expect(const TraceRuns& table, size_t from, const Range& rows,
+                         const Bits& possible, const TraceVisitor& visitor) {
+  std::vector<TraceId> split;
+  size_t at = from + 1;
+  while (at > 0 && split.size() < kExpectedMax) {
+    const auto& [entry, first_row] = table.runs[--at];
+    const uint32_t first = std::max(first_row, rows.first);
+    const uint32_t end = std::min(first_row + entry.spans, rows.end());
+    if (!possible.any(first - rows.first, end - first)) continue;
+    if (!parts_.is_split(entry.id) || !visitor.wants_split(entry.id)) continue;
+    split.push_back(entry.id);
+  }
+  parts_.expect(split);
+  return at;
 }
 
 Result<void> TraceScan::visit_gathered(const TraceEntry& trace, TracePlaces::Place place,

@@ -30,7 +30,9 @@ class TraceVisitor {
   // to be found out.
   virtual Result<void> whole(TraceRows& rows, const TraceEntry& trace,
                              TracePlaces::Place place) = 0;
-  // One that may have spans elsewhere, too.
+  // Whether one that may have spans elsewhere, too, is still to be looked at.
+  virtual bool wants_split(const TraceId&) const { return true; }
+  // One of these.
   virtual Result<void> split(const TraceId& id, TracePlaces::Place place) = 0;
 };
 
@@ -57,6 +59,8 @@ class TraceScan {
 
   Result<void> visit_runs(uint32_t part, const std::shared_ptr<FilterBits::OfGroup>& group,
                           const Bits& possible, TraceVisitor& visitor);
+  size_t expect(const TraceRuns& table, size_t from, const Range& rows, const Bits& possible,
+                const TraceVisitor& visitor);
   Result<void> visit_head(uint32_t part, FilterBits::OfGroup& group, const Bits& possible,
                           TraceVisitor& visitor);
   Result<void> learn(uint32_t part, Head& head);
