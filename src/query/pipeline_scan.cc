@@ -33,6 +33,7 @@ class PipelineScan final : public TraceVisitor {
 
   bool wants(const TraceEntry&) override { return true; }
   Result<void> whole(TraceRows& rows, const TraceEntry& trace, TracePlaces::Place place) override;
+  bool wants_split(const TraceId& id) const override { return !gathered_.contains(id); }
   Result<void> split(const TraceId& id, TracePlaces::Place place) override;
 
  private:
