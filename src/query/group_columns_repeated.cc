@@ -81,6 +81,7 @@ Result<const std::vector<FirstValue>*> ColumnCache::repeated(Scope owner, KeyCol
     for (const uint32_t number : owners_of_many(key)) {
       out.push_back(TRY(first_value(owner, key, number)));
     }
+    CHECK_OK(memory_.grow(static_cast<int64_t>(out.size() * sizeof(FirstValue))));
     key.repeated = std::move(out);
   }
   return &*key.repeated;

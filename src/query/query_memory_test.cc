@@ -116,6 +116,18 @@ TEST(QueryMemory, ListsOfFurtherAttributesAreCharged) {
   EXPECT_GT(asking.memory.peak(), 30'000 * 16) << "key, type, value and owner of each";
 }
 
+TEST(QueryMemory, FirstValuesOfKeysSentTwiceAreCharged) {
+  std::vector<SentSpan> spans;
+  for (uint32_t i = 1; i <= 3'000; ++i) {
+    spans.push_back(span(i, {{"k", integer(1)}, {"k", integer(2)}}));
+  }
+  Asking asking(8 * kMiB);
+  const auto result = search_for(snapshot_of({spans}), "{ span.k = 2 }", asking);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->traces.empty()) << "the first one counts";
+  EXPECT_GT(asking.memory.peak(), 3'000 * 32);
+}
+
 class NoSink final : public SpanSink {
  public:
   Result<void> take(uint32_t, GroupColumns&, const Bits&) override { return {}; }
