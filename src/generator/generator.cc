@@ -58,7 +58,9 @@ Generator::Generator(const GeneratorOptions& options, const Clock& clock, Metric
       metrics.gauge("vivace_generator_queue_bytes", "Batches that wait for the metrics-generator.");
   metrics.gauge("vivace_generator_queue_bytes_max", "Limit of vivace_generator_queue_bytes.")
       .Set(static_cast<double>(options.queue_bytes_max));
-  metrics.gauge("vivace_generator_tenants_max", "Limit of vivace_generator_tenants.")
+  metrics
+      .gauge("vivace_generator_tenants_max",
+             "Limit of vivace_generator_tenants, but for those that the overrides name.")
       .Set(static_cast<double>(options.tenants_max));
   on_scrape_ =
       metrics.on_scrape([this, &bytes] { bytes.Set(static_cast<double>(waiting_.used())); });
@@ -162,6 +164,7 @@ void Generator::collect_due(int64_t now_ns) {
       entry.collect_ns = std::max(entry.collect_ns + entry.config->collection_interval_ns, now_ns);
       if (is_forgettable(entry, now_ns)) {
         remote_write_.forget(name);
+        unnamed_ -= entry.is_named ? 0 : 1;
         at = tenants_.erase(at);
         continue;
       }
@@ -183,10 +186,8 @@ const config::Generator& Generator::config_of(const std::string& tenant) const {
 }
 
 // A file of overrides is somebody's decision, headers of requests are not.
-bool Generator::has_room_for(const std::string& tenant) const {
-  if (overrides_ == nullptr) return tenants_.size() < options_.tenants_max;
-  return tenants_.size() < options_.tenants_max + overrides_->tenants.size() ||
-         overrides_->tenants.contains(tenant);
+bool Generator::is_named(const std::string& tenant) const {
+  return overrides_ != nullptr && overrides_->tenants.contains(tenant);
 }
 
 // Of a tenant that brings so many spans; null: there are too many.
@@ -197,16 +198,19 @@ Generator::Entry* Generator::entry_of(const std::string& name, uint64_t spans) {
     found->second.heard_ns = now_ns;
     return &found->second;
   }
-  if (!has_room_for(name)) {
+  const bool named = is_named(name);
+  if (!named && unnamed_ >= options_.tenants_max) {
     too_many_.Increment(static_cast<double>(spans));
     if (now_ns - told_ns_ >= kTellNs) {
       log::warn("metrics-generator: too many tenants, spans of further ones are not counted",
-                {{"tenants", tenants_.size()}, {"tenant", name}});
+                {{"tenants", unnamed_}, {"tenant", name}});
       told_ns_ = now_ns;
     }
     return nullptr;
   }
   Entry& entry = tenants_[name];
+  entry.is_named = named;
+  unnamed_ += named ? 0 : 1;
   const config::Generator& config = config_of(name);
   entry.tenant =
       std::make_unique<Tenant>(config,
@@ -242,7 +246,10 @@ void Generator::take_overrides() {
   auto next = options_.overrides();
   if (next == overrides_) return;
   const config::OverridesSnapshot before = std::exchange(overrides_, std::move(next));
+  unnamed_ = 0;
   for (auto& [name, entry] : tenants_) {
+    entry.is_named = is_named(name);
+    unnamed_ += entry.is_named ? 0 : 1;
     const config::Generator& config = config_of(name);
     if (config != *entry.config) entry.tenant->reconfigure(config);
     configure(entry, config);  // `before` goes

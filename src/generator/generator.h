@@ -87,6 +87,7 @@ class Generator {
   struct Entry {
     std::unique_ptr<Tenant> tenant;
     const config::Generator* config = nullptr;  // in options_ or overrides_
+    bool is_named = false;                      // in overrides_
     int64_t collect_ns = 0;                     // when it is next collected, steady
     int64_t heard_ns = 0;                       // when it last sent something, steady
     std::vector<RoundOptions> rounds;           // by receiver
@@ -101,7 +102,7 @@ class Generator {
   void collect(const std::string& name, Entry& entry);
   bool is_forgettable(const Entry& entry, int64_t now_ns) const;
   const config::Generator& config_of(const std::string& tenant) const;
-  bool has_room_for(const std::string& tenant) const;
+  bool is_named(const std::string& tenant) const;
   Entry* entry_of(const std::string& name, uint64_t spans);
   void configure(Entry& entry, const config::Generator& config);
   void take_overrides();
@@ -125,6 +126,7 @@ class Generator {
   SeriesBudget series_;
   config::OverridesSnapshot overrides_;
   std::map<std::string, Entry> tenants_;
+  size_t unnamed_ = 0;               // of them
   int64_t due_ns_ = INT64_MAX;       // when the first of them is collected, steady
   int64_t told_ns_ = INT64_MIN / 2;  // when the log last told of too many, steady
   int64_t tick_ns_ = 0;              // when the next tick is, steady

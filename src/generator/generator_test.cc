@@ -1,6 +1,7 @@
 // The threads of the generator: offers from several at once, a receiver that is not there, a stop.
 #include "generator/generator.h"
 
+#include <atomic>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -128,6 +129,63 @@ TEST_F(GeneratorTest, TenantsThatTheOverridesNameAlwaysFindRoom) {
   (*generator)->stop();
   EXPECT_EQ(metric("tempo_metrics_generator_spans_received_total{tenant=\"named\"}"), 1);
   EXPECT_EQ(metric("tempo_metrics_generator_spans_received_total{tenant=\"z\"}"), 0);
+}
+
+TEST_F(GeneratorTest, NamedTenantsThatSendNothingMakeNoRoomForOthers) {
+  GeneratorOptions few = options();
+  few.tenants_max = 2;
+  auto overrides = std::make_shared<config::Overrides>();
+  for (int i = 0; i < 50; ++i) {
+    overrides->tenants[fmt::format("silent {}", i)].generator = few.config;
+  }
+  few.overrides = [overrides] { return overrides; };
+  auto generator = Generator::start(few, clock_, metrics_);
+  ASSERT_TRUE(generator);
+  const auto offer = [&](const std::string& tenant) {
+    (*generator)->offer(tenant, Made{}.batch(), {}, kNowNs);
+  };
+  for (int i = 0; i < 20; ++i) offer(fmt::format("made up {}", i));
+  offer("silent 7");
+  (*generator)->stop();
+  EXPECT_EQ(metric("vivace_generator_tenants"), 3) << "two, and one that is named";
+  EXPECT_EQ(metric("tempo_metrics_generator_spans_received_total{tenant=\"silent 7\"}"), 1);
+  EXPECT_EQ(metric("tempo_metrics_generator_spans_discarded_total{reason=\"too_many_tenants\","
+                   "tenant=\"<others>\"}"),
+            18);
+}
+
+// Whether a tenant is named changes while it is there.
+TEST_F(GeneratorTest, TenantsAreCountedByWhatTheOverridesNameNow) {
+  GeneratorOptions few = options();
+  few.tenants_max = 2;
+  const auto none = std::make_shared<const config::Overrides>();
+  auto two = std::make_shared<config::Overrides>();
+  for (const char* tenant : {"a", "b"}) two->tenants[tenant].generator = few.config;
+  std::atomic<bool> names_two = false;
+  few.overrides = [&]() -> config::OverridesSnapshot { return names_two ? two : none; };
+  auto generator = Generator::start(few, clock_, metrics_);
+  ASSERT_TRUE(generator);
+  const auto received = [this](const std::string& tenant) {
+    return metric("tempo_metrics_generator_spans_received_total{tenant=\"" + tenant + "\"}");
+  };
+  const auto offer = [&](const std::string& tenant) {
+    (*generator)->offer(tenant, Made{}.batch(), {}, kNowNs);
+    const int64_t until_ns = clock_.steady_ns() + 30'000'000'000;
+    while (metric("vivace_generator_queue_bytes") > 0 && clock_.steady_ns() < until_ns) {
+      std::this_thread::yield();
+    }
+  };
+  for (const char* tenant : {"a", "b", "c"}) offer(tenant);
+  names_two = true;
+  for (const char* tenant : {"c", "d", "e"}) offer(tenant);
+  names_two = false;
+  for (const char* tenant : {"f", "a"}) offer(tenant);
+  (*generator)->stop();
+  EXPECT_EQ(received("c"), 1) << "once there was room";
+  EXPECT_EQ(received("d"), 1);
+  EXPECT_EQ(received("e"), 0);
+  EXPECT_EQ(received("f"), 0) << "four are there";
+  EXPECT_EQ(received("a"), 2);
 }
 
 // No clock is moved here: everything is stale at once, and an interval is a millisecond.
