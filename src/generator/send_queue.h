@@ -29,6 +29,7 @@
 
 #include "base/metrics.h"
 #include "generator/round_writer.h"
+#include "generator/send_metrics.h"
 
 namespace vivace::generator {
 
@@ -41,32 +42,6 @@ struct SendOptions {
   int64_t max_backoff_ns = 5'000'000'000;
   bool retry_on_http_429 = true;
   int64_t sample_age_limit_ns = 0;  // 0: none
-};
-
-struct SendMetrics {
-  SendMetrics(MetricsScope& metrics, const Labels& labels);
-  Counter& samples;
-  Counter& samples_failed;
-  Counter& samples_retried;
-  Counter& samples_dropped;  // for want of room or by age
-  Counter& histograms;
-  Counter& exemplars;
-  Counter& exemplars_failed;
-  Counter& exemplars_retried;
-  Counter& bytes;
-  Gauge& pending;
-  Gauge& pending_bytes;
-  Gauge& shards;
-  Gauge& shards_max;
-  Gauge& shards_min;
-  Gauge& shards_desired;
-  Gauge& highest_s;       // newest sample that was made
-  Gauge& highest_sent_s;  // newest sample that arrived
-  Gauge& is_up;           // whether the last answer was a good one
-  Gauge& oldest_s;        // age of the oldest sample that waits, but for zeros
-  Gauge& error_status;    // of the last answer that was not a good one; 0: there was no answer
-  Gauge& error_time_s;    // when that was; 0: never
-  Histogram& batch_seconds;
 };
 
 struct SendAnswer {
