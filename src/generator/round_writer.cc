@@ -130,32 +130,61 @@ Round RoundWriter::finish() {
   return std::move(round_);
 }
 
-std::pair<WriteBody, WriteBody> split_body(const WriteBody& body) {
-  const auto raw = unpack(ContentEncoding::snappy_block, body.packed, kBodyBytesMax);
-  ASSERT(raw.has_value());  // our own
-  std::pair<WriteBody, WriteBody> out;
-  std::string halves[2];
-  uint32_t series = 0;
-  ProtoReader in(*raw);
-  while (in.next()) {
-    const std::string_view one = in.bytes();
-    const bool is_second = series++ >= body.samples / 2;
-    append_bytes(halves[is_second ? 1 : 0], 1, one);
-    WriteBody& to = is_second ? out.second : out.first;
-    ++to.samples;
-    ProtoReader fields(one);
+namespace {
+
+// A part of another body.
+class PartWriter {
+ public:
+  void add(std::string_view series) {
+    append_bytes(raw_, 1, series);
+    ++body_.samples;
+    ProtoReader fields(series);
     while (fields.next()) {
-      if (fields.key() == proto_key(3, Wire::bytes)) ++to.exemplars;
-      if (fields.key() == proto_key(4, Wire::bytes)) ++to.histograms;
+      if (fields.key() == proto_key(3, Wire::bytes)) ++body_.exemplars;
+      if (fields.key() == proto_key(4, Wire::bytes)) ++body_.histograms;
       fields.skip();
     }
   }
-  for (WriteBody* half : {&out.first, &out.second}) {
-    half->packed = pack_snappy_block(halves[half == &out.first ? 0 : 1]);
-    half->time_ms = body.time_ms;
-    half->is_zeros = body.is_zeros;
+  WriteBody finish(const WriteBody& of) {
+    body_.packed = pack_snappy_block(raw_);
+    body_.time_ms = of.time_ms;
+    body_.is_zeros = of.is_zeros;
+    return std::move(body_);
   }
-  return out;
+
+ private:
+  std::string raw_;
+  WriteBody body_;
+};
+
+std::string unpack_body(const WriteBody& body) {
+  auto raw = unpack(ContentEncoding::snappy_block, body.packed, kBodyBytesMax);
+  ASSERT(raw.has_value());  // our own
+  return std::move(*raw);
+}
+
+}  // namespace
+
+std::pair<WriteBody, WriteBody> split_body(const WriteBody& body) {
+  const std::string raw = unpack_body(body);
+  PartWriter first;
+  PartWriter second;
+  uint32_t series = 0;
+  ProtoReader in(raw);
+  while (in.next()) (series++ < body.samples / 2 ? first : second).add(in.bytes());
+  return {first.finish(body), second.finish(body)};
+}
+
+WriteBody one_of_body(const WriteBody& body, uint32_t series) {
+  const std::string raw = unpack_body(body);
+  PartWriter one;
+  uint32_t at = 0;
+  ProtoReader in(raw);
+  while (in.next()) {
+    const std::string_view bytes = in.bytes();
+    if (at++ == series) one.add(bytes);
+  }
+  return one.finish(body);
 }
 
 }  // namespace vivace::generator

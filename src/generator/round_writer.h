@@ -46,7 +46,9 @@ struct WriteBody {
   uint32_t exemplars = 0;
   int64_t time_ms = 0;
   bool is_zeros = false;
-  uint32_t attempts = 0;  // so far
+  // Of its queue alone.
+  uint32_t attempts = 0;              // so far
+  uint64_t failed_then = UINT64_MAX;  // id of the next request when it failed last; else: never
 };
 
 struct Round {
@@ -97,5 +99,8 @@ class RoundWriter {
 
 // The two halves of a body by series; the first is empty when there is only one.
 std::pair<WriteBody, WriteBody> split_body(const WriteBody& body);
+
+// One series of a body, by its place there.
+WriteBody one_of_body(const WriteBody& body, uint32_t series);
 
 }  // namespace vivace::generator

@@ -100,6 +100,7 @@ std::optional<SendQueue::Request> SendQueue::next(int64_t now_ns, int64_t unix_n
         static_cast<int64_t>(in_flight_.size()) >= shards()) {
       return std::nullopt;
     }
+    if (auto proof = next_proof()) return proof;
     WriteBody body = std::move(stages_.front().waiting.front());
     stages_.front().waiting.pop_front();
     bytes_ -= static_cast<int64_t>(body.packed.size());
@@ -121,31 +122,52 @@ void SendQueue::answered(uint64_t id, const SendAnswer& answer, int64_t now_ns) 
   WriteBody body = std::move(found->second);
   in_flight_.erase(found);
   metrics_.batch_seconds.Observe(answer.seconds);
-  if (answer.status / 100 == 2) {
-    samples_ -= body.samples;
-    metrics_.samples.Increment(body.samples - body.histograms);
-    metrics_.histograms.Increment(body.histograms);
-    metrics_.exemplars.Increment(body.exemplars);
-    metrics_.bytes.Increment(static_cast<double>(body.packed.size()));
-    if (!body.is_zeros) {
-      metrics_.highest_sent_s.Set(static_cast<double>(body.time_ms) / 1e3);
-    }
-    stages_.front().was_taken = true;
-    backoff_ns_ = 0;
-    tell(true, answer);
-  } else if (answer.status == 0 || answer.status / 100 == 5 ||
-             (answer.status == 429 && options_.retry_on_http_429)) {
-    if (is_suspect(body, answer)) {
-      retry_suspect(std::move(body), answer, now_ns);
-    } else {
-      retry(std::move(body), answer, now_ns);
-    }
+  if (id == proof_id_) {
+    proof_answered(std::move(body), answer, now_ns);
+  } else if (answer.status / 100 == 2) {
+    taken(id, std::move(body), answer);
+  } else if (is_failure(answer)) {
+    failed(std::move(body), answer, now_ns);
   } else {
     backoff_ns_ = 0;
     refused(body, answer);
   }
   end_stages();
   update();
+}
+
+bool SendQueue::is_failure(const SendAnswer& answer) const {
+  return answer.status == 0 || answer.status / 100 == 5 ||
+         (answer.status == 429 && options_.retry_on_http_429);
+}
+
+void SendQueue::taken(uint64_t id, WriteBody body, const SendAnswer& answer) {
+  samples_ -= body.samples;
+  metrics_.samples.Increment(body.samples - body.histograms);
+  metrics_.histograms.Increment(body.histograms);
+  metrics_.exemplars.Increment(body.exemplars);
+  metrics_.bytes.Increment(static_cast<double>(body.packed.size()));
+  if (!body.is_zeros) {
+    metrics_.highest_sent_s.Set(static_cast<double>(body.time_ms) / 1e3);
+  }
+  Stage& stage = stages_.front();
+  stage.taken_id = std::max(stage.taken_id, id);
+  if (!stage.proof) stage.proof = std::move(body);
+  backoff_ns_ = 0;
+  tell(true, answer);
+}
+
+void SendQueue::failed(WriteBody body, const SendAnswer& answer, int64_t now_ns) {
+  Stage& stage = stages_.front();
+  stage.asked_proof = false;
+  if (stage.proof && stage.proof->samples > 1) stage.proof = one_of_body(*stage.proof, 0);
+  const bool is_ill = stage.taken_id < body.failed_then;  // for all that is known
+  body.failed_then = next_id_;
+  if (is_suspect(body, answer)) {
+    retry_suspect(std::move(body), answer, is_ill, now_ns);
+  } else {
+    retry(std::move(body), answer, now_ns);
+  }
 }
 
 void SendQueue::retry(WriteBody body, const SendAnswer& answer, int64_t now_ns) {
@@ -171,16 +193,18 @@ bool SendQueue::is_suspect(const WriteBody& body, const SendAnswer& answer) cons
 }
 
 // It goes to the end, so that what the others get tells whether it is the receiver's fault.
-void SendQueue::retry_suspect(WriteBody body, const SendAnswer& answer, int64_t now_ns) {
+void SendQueue::retry_suspect(WriteBody body, const SendAnswer& answer, bool is_ill,
+                              int64_t now_ns) {
   Stage& stage = stages_.front();
   note_error(answer);
   ++body.attempts;
-  if (stage.was_taken) backoff_ns_ = 0;  // it is not ill
+  if (!is_ill) backoff_ns_ = 0;
   pause(answer, now_ns);
   const bool may_split = body.samples > 1 && stage.splits_left > 0;
   const bool is_last_try = body.attempts >= kRefusedAfter;
-  const bool is_sick = !may_split && stage.was_taken && (body.samples == 1 || is_last_try);
-  const bool is_needless = body.is_zeros && (is_last_try || has_sick_);  // values do without
+  const bool is_sick = !is_ill && !may_split && (body.samples == 1 || is_last_try);
+  // Values do without zeros.
+  const bool is_needless = !is_ill && body.is_zeros && (is_last_try || has_sick_);
   if (is_sick || is_needless) {
     has_sick_ = has_sick_ || is_sick;
     backoff_ns_ = 0;
@@ -194,6 +218,7 @@ void SendQueue::retry_suspect(WriteBody body, const SendAnswer& answer, int64_t 
     --stage.splits_left;
     auto [first, second] = split_body(body);
     first.attempts = second.attempts = body.attempts;
+    first.failed_then = second.failed_then = body.failed_then;
     parts.push_back(std::move(first));
     parts.push_back(std::move(second));
   } else {
@@ -204,6 +229,46 @@ void SendQueue::retry_suspect(WriteBody body, const SendAnswer& answer, int64_t 
     stage.waiting.push_back(std::move(part));
   }
   make_room();
+}
+
+// What waits may be bad, or the receiver ill. A proof and what waits are asked by turns, so that a
+// receiver that does not like the proof holds nothing up either once it takes the rest.
+std::optional<SendQueue::Request> SendQueue::next_proof() {
+  Stage& stage = stages_.front();
+  const auto is_no_news = [&](const WriteBody& body) {
+    return body.attempts >= (has_sick_ ? 1 : kSuspectAfter) && body.failed_then > stage.taken_id;
+  };
+  if (stage.asked_proof || !in_flight_.empty()) return std::nullopt;
+  if (!std::ranges::all_of(stage.waiting, is_no_news)) return std::nullopt;
+  stage.asked_proof = true;
+  std::optional<WriteBody> proof = make_proof();
+  if (!proof) return std::nullopt;
+  proof_id_ = next_id_++;
+  const auto at = in_flight_.emplace(proof_id_, std::move(*proof)).first;
+  update();
+  return Request{proof_id_, &at->second};
+}
+
+std::optional<WriteBody> SendQueue::make_proof() {
+  Stage& stage = stages_.front();
+  if (stage.proof || !stage.is_zeros) return stage.proof;
+  if (stages_.size() < 2 || stages_[1].is_zeros) return std::nullopt;
+  const WriteBody& values = stages_[1].waiting.front();
+  return one_of_body(values, stage.proofs++ % values.samples);  // one may be bad itself
+}
+
+void SendQueue::proof_answered(WriteBody proof, const SendAnswer& answer, int64_t now_ns) {
+  if (is_failure(answer) || answer.status == 429) {
+    tell(false, answer);
+    note_error(answer);
+    return pause(answer, now_ns);
+  }
+  Stage& stage = stages_.front();
+  stage.taken_id = proof_id_;
+  backoff_ns_ = 0;
+  if (answer.status / 100 != 2) return;  // it says that it had it before
+  tell(true, answer);
+  stage.proof = std::move(proof);
 }
 
 // One bad series must not cost the others that it travels with.
@@ -258,7 +323,9 @@ void SendQueue::give_up() {
   for (const Stage& stage : stages_) {
     for (const WriteBody& body : stage.waiting) drop(body, metrics_.samples_dropped);
   }
-  for (const auto& [id, body] : in_flight_) drop(body, metrics_.samples_dropped);
+  for (const auto& [id, body] : in_flight_) {
+    if (id != proof_id_) drop(body, metrics_.samples_dropped);
+  }
   stages_.clear();
   in_flight_.clear();
   bytes_ = 0;

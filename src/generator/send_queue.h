@@ -13,8 +13,11 @@
 //
 // A receiver may answer 500 to a series that it will never take (Prometheus 2 does, to labels that
 // it does not like), and nothing may wait behind that for ever. After some 500 a body goes on in
-// halves, and what gets no other answer while others of its stage are taken counts as refused.
-// While nothing is taken the receiver is ill, and nothing is lost.
+// halves, and what fails again although something was sent and taken since counts as refused.
+// While nothing is taken the receiver is ill, and nothing is lost. When all that waits of a stage
+// has failed since, a *proof* tells the one from the other: one sample of what the stage took, sent
+// once more. That harms nobody: what an answer got lost for is sent twice too. For zeros of which
+// none was taken it is one sample of the values to come; they can do without zeros.
 //
 // When more bytes wait than may, the oldest rounds go first: counters are cumulative, so that what
 // comes later makes up for them. One thread.
@@ -79,19 +82,28 @@ class SendQueue {
     std::deque<WriteBody> waiting;
     int splits_left = 0;
     bool is_zeros = false;
-    bool was_taken = false;    // something of it
-    bool was_refused = false;  // likewise
+    bool was_refused = false;        // something of it
+    bool asked_proof = false;        // since something of it failed
+    uint64_t taken_id = 0;           // its newest request that was taken, or a proof
+    std::optional<WriteBody> proof;  // a copy of something that was taken, or a part
+    uint32_t proofs = 0;             // that were made of what is not taken yet
   };
 
   void add_stage(std::vector<WriteBody> bodies);
   void drop(const WriteBody& body, Counter& counter);
   void make_room();
   void end_stages();
+  bool is_failure(const SendAnswer& answer) const;
+  void taken(uint64_t id, WriteBody body, const SendAnswer& answer);
+  void failed(WriteBody body, const SendAnswer& answer, int64_t now_ns);
   void refused(const WriteBody& body, const SendAnswer& answer);
   void drop_refused(const WriteBody& body, const SendAnswer& answer);
   void retry(WriteBody body, const SendAnswer& answer, int64_t now_ns);
   bool is_suspect(const WriteBody& body, const SendAnswer& answer) const;
-  void retry_suspect(WriteBody body, const SendAnswer& answer, int64_t now_ns);
+  void retry_suspect(WriteBody body, const SendAnswer& answer, bool is_ill, int64_t now_ns);
+  std::optional<Request> next_proof();
+  std::optional<WriteBody> make_proof();
+  void proof_answered(WriteBody proof, const SendAnswer& answer, int64_t now_ns);
   void pause(const SendAnswer& answer, int64_t now_ns);
   void tell(bool up, const SendAnswer& answer);
   void note_error(const SendAnswer& answer);
@@ -105,6 +117,7 @@ class SendQueue {
   std::deque<Stage> stages_;                 // the first is being sent
   std::map<uint64_t, WriteBody> in_flight_;  // of the first stage
   uint64_t next_id_ = 1;
+  uint64_t proof_id_ = 0;  // of the last proof; its samples count nowhere
   int64_t pause_until_ns_ = 0;
   int64_t backoff_ns_ = 0;
   int64_t bytes_ = 0;    // that wait

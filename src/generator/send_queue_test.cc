@@ -1,65 +1,14 @@
 // The rules of sending, with a clock that is stepped and answers that are made up.
 #include "generator/send_queue.h"
 
-#include <limits>
 #include <random>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "generator/generator_testing.h"
+#include "generator/send_queue_testing.h"
 
 namespace vivace::generator {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
-
-class SendQueueTest : public testing::Test {
- protected:
-  SendQueue& open(const SendOptions& options = {}) {
-    queue_.reset();  // its metrics go with it
-    queue_ = std::make_unique<SendQueue>(options, metrics_, Labels{{"tenant", "t"}});
-    return *queue_;
-  }
-
-  // `bodies` of `series` samples each.
-  static Round round(int64_t time_ms, int bodies, int series, bool zeros = false) {
-    static const RoundOptions kOptions;
-    Round out;
-    for (int i = 0; i < bodies; ++i) {
-      RoundWriter writer(kOptions, time_ms);
-      std::vector<SeriesLabels> labels;
-      for (int j = 0; j < series; ++j) {
-        labels.push_back(encode_labels({{"n", fmt::format("{}.{}", i, j)}}));
-      }
-      const std::string name = label_field("__name__", "x");
-      for (const SeriesLabels& one : labels) {
-        writer.add({.labels = &one, .name = name, .value = 1, .begins_at_zero = zeros});
-      }
-      Round got = writer.finish();
-      for (WriteBody& body : got.zeros) out.zeros.push_back(std::move(body));
-      for (WriteBody& body : got.values) out.values.push_back(std::move(body));
-    }
-    return out;
-  }
-
-  std::optional<SendQueue::Request> next() { return queue_->next(now_ns_, kNowNs); }
-  void answer(uint64_t id, int status, int64_t retry_after_ns = 0) {
-    queue_->answered(id, {.status = status, .retry_after_ns = retry_after_ns, .message = "no"},
-                     now_ns_);
-  }
-  double metric(const std::string& name) { return shown("prometheus_remote_storage_" + name); }
-  double shown(const std::string& name) {
-    const std::string text = metrics_.render();
-    const std::string full = "\n" + name + "{tenant=\"t\"} ";
-    const size_t at = text.find(full);
-    return at == std::string::npos ? -1 : std::stod(text.substr(at + full.size()));
-  }
-
-  Metrics metrics_;
-  std::unique_ptr<SendQueue> queue_;
-  int64_t now_ns_ = kSecond;
-};
 
 TEST_F(SendQueueTest, TellsHowOldTheOldestSampleIsAndWhatWentWrongLast) {
   SendQueue& queue = open();
@@ -193,97 +142,6 @@ TEST_F(SendQueueTest, ABadSeriesCostsNoOther) {
   EXPECT_LE(requests, 24);
   EXPECT_EQ(metric("samples_total"), 1999);
   EXPECT_EQ(metric("samples_failed_total"), 1);
-}
-
-// Answers as a receiver does that says 500 to some series, each time; how often it was asked.
-class SickReceiver {
- public:
-  explicit SickReceiver(SendQueue& queue) : queue_(queue) {}
-  // Until nothing is left, or so much time has passed.
-  int64_t run(const std::vector<std::string>& bad, int64_t now_ns, int64_t for_ns) {
-    const int64_t until_ns = now_ns + for_ns;
-    while (!queue_.is_empty() && now_ns < until_ns) {
-      const auto request = queue_.next(now_ns, kNowNs);
-      if (!request) {
-        now_ns = std::max(now_ns + 1, queue_.ready_ns());
-        continue;
-      }
-      ++requests;
-      Collected shown;
-      read_body(*request->body, shown);
-      const bool refused = is_ill || std::ranges::any_of(bad, [&](const std::string& one) {
-                             return shown.values.contains(one) || shown.zeros.contains(one);
-                           });
-      if (!refused) {
-        for (const auto& [key, value] : shown.values) ++arrived[key];
-      }
-      queue_.answered(request->id, {.status = refused ? 500 : 204, .message = "bad"}, now_ns);
-    }
-    return now_ns;
-  }
-
-  bool is_ill = false;  // 500 to everything
-  int requests = 0;
-  std::map<std::string, int> arrived;
-
- private:
-  SendQueue& queue_;
-};
-
-TEST_F(SendQueueTest, A500ForOneSeriesForEverHoldsNothingUp) {
-  SendQueue& queue = open();
-  SickReceiver receiver(queue);
-  const std::vector<std::string> bad = {"x{n=\"0.7\"}", "x{n=\"0.8\"}", "x{n=\"0.91\"}"};
-  queue.push(round(kNowMs, 2, 100, true));
-  now_ns_ = receiver.run(bad, now_ns_, 120 * kSecond);
-  EXPECT_TRUE(queue.is_empty());
-  EXPECT_EQ(receiver.arrived.size(), 197U);
-  EXPECT_EQ(metric("samples_failed_total"), 3);
-  // It is known by the next round, which takes less.
-  const int first = std::exchange(receiver.requests, 0);
-  receiver.arrived.clear();
-  queue.push(round(kNowMs + 15'000, 2, 100));
-  now_ns_ = receiver.run(bad, now_ns_, 30 * kSecond);
-  EXPECT_TRUE(queue.is_empty());
-  EXPECT_EQ(receiver.arrived.size(), 197U);
-  EXPECT_EQ(metric("samples_failed_total"), 6);
-  EXPECT_LT(receiver.requests, first);
-  // And once it is gone, everything is as it was.
-  queue.push(round(kNowMs + 30'000, 1, 100));
-  receiver.requests = 0;
-  receiver.run({}, now_ns_, kSecond);
-  EXPECT_EQ(receiver.requests, 1);
-}
-
-TEST_F(SendQueueTest, A500ForEverythingLosesNothing) {
-  SendQueue& queue = open();
-  SickReceiver receiver(queue);
-  receiver.is_ill = true;
-  for (int i = 0; i < 4; ++i) {
-    queue.push(round(kNowMs + i * 15'000, 1, 100));
-    now_ns_ = receiver.run({}, now_ns_, 600 * kSecond);
-  }
-  EXPECT_LT(receiver.requests, 600) << "once in 5 s";
-  receiver.is_ill = false;
-  receiver.run({}, now_ns_, 60 * kSecond);
-  EXPECT_TRUE(queue.is_empty());
-  EXPECT_EQ(receiver.arrived.size(), 100U);
-  for (const auto& [key, times] : receiver.arrived) EXPECT_EQ(times, 4) << key;
-  EXPECT_EQ(metric("samples_failed_total"), 0);
-  EXPECT_EQ(metric("samples_dropped_total"), 0);
-  EXPECT_EQ(metric("samples_pending"), 0);
-}
-
-TEST_F(SendQueueTest, A500ForManySeriesEnds) {
-  SendQueue& queue = open();
-  SickReceiver receiver(queue);
-  std::vector<std::string> bad;
-  for (int i = 0; i < 900; ++i) bad.push_back(fmt::format("x{{n=\"0.{}\"}}", i));
-  queue.push(round(kNowMs, 2, 1000));
-  now_ns_ = receiver.run(bad, now_ns_, 3600 * kSecond);
-  EXPECT_TRUE(queue.is_empty());
-  EXPECT_GE(receiver.arrived.size(), 1000U) << "those of the other body";
-  EXPECT_GE(metric("samples_failed_total"), 900);
 }
 
 TEST_F(SendQueueTest, WhenAllIsBadTheSplittingEnds) {

@@ -148,6 +148,37 @@ describe('receivers that do not behave', () => {
     }
   });
 
+  test('500 to the rest of a round is tried again with pauses, and nothing of it is lost', async () => {
+    const kNames = 60;
+    let takes = Infinity;
+    let refused = 0;
+    const answer = (response) => {
+      if (takes-- > 0) return status(204)(response);
+      refused++;
+      status(500)(response);
+    };
+    const options = { write: { queue_config: { max_samples_per_send: 5 } } };
+    await run(answer, options, async (server, receiver) => {
+      const spans = Array.from({ length: kNames }, (_, i) =>
+        made({ service: 'rest', name: `op ${i}`, parent: newSpanId() }),
+      );
+      await push(server, spans);
+      const all = () =>
+        new Set(receiver.requests.flatMap(seriesOf).map((one) => one.labels.span_name));
+      await until('no round', () => all().size > kNames);
+      takes = 3;
+      await until('no outage', () => refused > 0);
+      await pause(4000); // eight requests, when the pauses double
+      assert.ok(refused <= 20, `${refused} requests to one who is ill`);
+      takes = Infinity;
+      const sum = async (name) => sumOf(await server.metrics(), name);
+      await until('not sent', async () => (await sum('prometheus_remote_storage_samples_pending')) === 0);
+      assert.equal(await sum('prometheus_remote_storage_samples_failed_total'), 0);
+      assert.equal(await sum('prometheus_remote_storage_samples_dropped_total'), 0);
+      assert.doesNotMatch(server.stderr, /samples refused/);
+    });
+  });
+
   test('400 is not tried again but in halves, and the log says so once', () =>
     run(status(400), {}, async (server, receiver) => {
       await until('no halves', () => receiver.requests.length >= 40);
