@@ -96,7 +96,9 @@ class PartSet {
   Result<Bits> split_rows(uint32_t part, uint32_t group);
 
   // `find` will be asked for these traces, in whichever order: looks once into the filter of each
-  // part for all of them. Takes the place of what was expected before.
+  // part for all of them. Takes the place of what was expected before. More than so many at a time
+  // gain nothing, and may be for nothing where a question ends early.
+  static constexpr size_t kExpectedMax = 256;
   void expect(std::span<const TraceId> traces);
   // Looks the trace up in every part that may have it. `known`: a place that it is known to have.
   Result<TracePlaces> find(const TraceId& id, std::optional<TracePlaces::Place> known = {});

@@ -186,14 +186,25 @@ Result<void> Search::split(const TraceId& id, TracePlaces::Place place) {
 Result<void> Search::visit_from_outside() {
   if (question_.never || question_.limit == 0 || !parts_.knows_splits()) return {};
   const auto reaching = TRY(parts_.reaching_into(question_.start_ns, question_.end_ns));
+  MemoryCharge memory(control_);
+  constexpr size_t kBytesEach = sizeof(SplitTrace) + sizeof(Ranked);
+  CHECK_OK(memory.set(static_cast<int64_t>(reaching.size() * kBytesEach)));
   std::vector<Ranked> traces;
   for (const SplitTrace& trace : reaching) {
+    if (settled_.contains(trace.id)) continue;
     traces.push_back({.start_ns = std::max(trace.start_ns, trace.end_ns), .id = trace.id});
   }
   std::ranges::sort(traces, Newer());
-  for (const Ranked& trace : traces) {
-    if (!could_enter(trace)) break;
-    CHECK_OK(settle(trace.id, std::nullopt));
+  std::vector<TraceId> next;
+  for (size_t i = 0; i < traces.size() && could_enter(traces[i]); ++i) {
+    if (i % PartSet::kExpectedMax == 0) {
+      next.clear();
+      for (size_t n = i; n < std::min(traces.size(), i + PartSet::kExpectedMax); ++n) {
+        next.push_back(traces[n].id);
+      }
+      parts_.expect(next);
+    }
+    CHECK_OK(settle(traces[i].id, std::nullopt));
   }
   return {};
 }

@@ -9,7 +9,6 @@ namespace {
 
 constexpr int64_t kBytesPerTrace = 13;  // of a head
 constexpr size_t kNeededMax = 64;       // that are looked at before traces are
-constexpr size_t kExpectedMax = 256;    // split traces that are looked for at once
 
 // Calls take(i, word) for the words of a dense field, i from the first owner of the row group.
 template <class Take>
@@ -79,7 +78,7 @@ size_t TraceScan::expect(const TraceRuns& table, size_t from, const Range& rows,
                          const Bits& possible, const TraceVisitor& visitor) {
   std::vector<TraceId> split;
   size_t at = from + 1;
-  while (at > 0 && split.size() < kExpectedMax) {
+  while (at > 0 && split.size() < PartSet::kExpectedMax) {
     const auto& [entry, first_row] = table.runs[--at];
     const uint32_t first = std::max(first_row, rows.first);
     const uint32_t end = std::min(first_row + entry.spans, rows.end());
