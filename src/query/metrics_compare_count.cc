@@ -1,4 +1,5 @@
-// Counting of one row group, once all columns of it are read: nothing fails but for the control.
+// Counting of one row group, once all columns of it are read: nothing fails but for the control,
+// which is asked between keys, as each of them goes through all picked rows.
 #include <algorithm>
 
 #include "query/metrics_compare.h"
