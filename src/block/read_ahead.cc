@@ -1,4 +1,5 @@
-// Sizes come from the directory, so that the column alone says how far a scan has come.
+// Sizes come from the directory, so that the column alone says how far a scan has come: how much
+// was read of it by the time a chunk is reached.
 #include "block/read_ahead.h"
 
 #include <algorithm>

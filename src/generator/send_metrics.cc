@@ -1,4 +1,5 @@
-// Names and texts; who sets them is the queue.
+// Names and texts as the contract has them, whose dashboards and alerts ask for them; when and by
+// how much each goes up is the business of the queue.
 #include "generator/send_metrics.h"
 
 namespace vivace::generator {
