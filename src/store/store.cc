@@ -72,8 +72,15 @@ Result<Store::Room> Store::admit(const std::string& tenant, const Batch& batch,
   if (compaction_->is_behind()) {
     return fail(Code::limit, "too many small blocks wait to be merged; try again later");
   }
+  if (holds_back(tenant)) {
+    cut_early();
+    return fail(Code::limit, fmt::format("the tenant holds half of the head ({} bytes) while "
+                                         "others find no room; try again later",
+                                         head_budget_.bytes_max()));
+  }
   auto head = head_budget_.try_reserve(head_bytes);
   if (!head) {
+    head_waiters_.found_no_room(tenant, clock_.steady_ns());
     cut_early();
     return fail(Code::limit, fmt::format("the head is full ({} bytes); try again later",
                                          head_budget_.bytes_max()));
@@ -85,6 +92,20 @@ Result<Store::Room> Store::admit(const std::string& tenant, const Batch& batch,
                                          wal_->budget().bytes_max()));
   }
   return Room{std::move(*head), std::move(*log_room)};
+}
+
+// Whether others wait for room of which the tenant has half.
+bool Store::holds_back(const std::string& tenant) const {
+  if (!head_waiters_.others_wait(tenant, clock_.steady_ns())) return false;
+  int64_t bytes = 0;
+  const auto add = [&](const Generation& generation) {
+    const Head* head = generation.find(tenant);
+    if (head != nullptr) bytes += head->bytes();
+  };
+  const std::lock_guard lock(mutex_);
+  add(*active_);
+  for (const auto& generation : frozen_) add(*generation);
+  return bytes >= head_budget_.bytes_max() / 2;
 }
 
 // The cut thread asks the head thread, which alone knows where the generation ends.

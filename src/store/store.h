@@ -47,6 +47,7 @@
 #include "store/compaction.h"
 #include "store/disk_guard.h"
 #include "store/generation.h"
+#include "store/head_waiters.h"
 #include "store/recent_bodies.h"
 #include "store/snapshot.h"
 #include "store/store_metrics.h"
@@ -98,7 +99,8 @@ class Store {
     Reservation head;
     Reservation log;
   };
-  // Code::too_large: it would not fit into an empty store.
+  // Code::too_large: it would not fit into an empty store. Code::limit: it may later. A tenant that
+  // has half of the heads finds no room while others wait for some (head_waiters.h).
   Result<Room> admit(const std::string& tenant, const Batch& batch, uint64_t log_bytes);
 
   struct Append {
@@ -142,6 +144,7 @@ class Store {
   void set_aside(const WalRecord& record, Lsn lsn);
   Result<void> bound_set_aside();
 
+  bool holds_back(const std::string& tenant) const;
   void cut_early();
   bool has_head(const std::string& tenant) const;
 
@@ -183,6 +186,7 @@ class Store {
   const StoreOptions options_;
   const Clock& clock_;
   Budget head_budget_;
+  HeadWaiters head_waiters_;
   Budget split_budget_;
   const std::shared_ptr<RegionPool> head_regions_ = std::make_shared<RegionPool>();
   BlockCache block_cache_;

@@ -128,6 +128,42 @@ TEST_F(StoreTest, SaysSoWhenTheHeadIsFull) {
   expect_spans(sent);
 }
 
+TEST_F(StoreTest, LetsNoTenantHoldMoreThanHalfOfTheHeadWhileOthersWait) {
+  options_.head_bytes_max = 8 << 20;
+  start();
+  while (metric(*metrics_, "vivace_head_bytes") < 5 << 20) {
+    ASSERT_TRUE(append_and_wait(random_.request(20), "large"));  // nobody waits
+  }
+  std::vector<SentSpan> theirs = {random_.span()};
+  theirs[0].name = std::string(4 << 20, 'x');
+  EXPECT_EQ(append_and_wait(theirs, "small").error().code, Code::limit);
+
+  const auto held_back = append_and_wait({random_.span()}, "large");
+  ASSERT_FALSE(held_back);
+  EXPECT_EQ(held_back.error().code, Code::limit);
+  EXPECT_EQ(held_back.error().message,
+            "the tenant holds half of the head (8388608 bytes) while others find no room; "
+            "try again later");
+  EXPECT_TRUE(append_and_wait({random_.span()}, "small"));
+  EXPECT_TRUE(append_and_wait({random_.span()}, "third"));
+
+  clock_.advance(HeadWaiters::kWaitNs);
+  EXPECT_TRUE(append_and_wait({random_.span()}, "large"));
+}
+
+TEST_F(StoreTest, LetsATenantAloneHaveAllOfTheHead) {
+  options_.head_bytes_max = 1 << 20;
+  start();
+  Result<Head::Appended> appended;
+  for (int i = 0; i < 10'000 && appended; ++i) appended = append_and_wait(random_.request(3));
+  ASSERT_FALSE(appended);
+  EXPECT_TRUE(appended.error().message.starts_with("the head is full")) << appended.error().message;
+  EXPECT_GT(metric(*metrics_, "vivace_head_bytes"), 900'000);
+  const auto large = append_and_wait(random_.request(60));  // it waits itself, and nobody else
+  ASSERT_FALSE(large);
+  EXPECT_TRUE(large.error().message.starts_with("the head is full")) << large.error().message;
+}
+
 TEST_F(StoreTest, SaysSoWhenTheLogIsFull) {
   options_.wal.bytes_max = 20'000;
   start();
