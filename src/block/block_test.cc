@@ -107,10 +107,15 @@ TEST(Block, SaysWhoItIs) {
             disk.storage.open(kBlockPath, Storage::Open::existing).value()->size().value());
 }
 
-TEST(Block, KnowsWhatItMayHave) {
+// Traces (0, 1) to (0, 30,000).
+HeadPart head_of_many() {
   std::vector<SentSpan> spans;
   for (uint64_t i = 1; i <= 30'000; ++i) spans.push_back(simple_span(i, i));
-  const HeadPart head(head_of({spans}));
+  return HeadPart(head_of({spans}));
+}
+
+TEST(Block, KnowsWhatItMayHave) {
+  const HeadPart head = head_of_many();
   BlockDisk disk;
   const auto block = disk.write_and_open(head);
   ASSERT_NE(block, nullptr);
@@ -128,9 +133,7 @@ TEST(Block, KnowsWhatItMayHave) {
 }
 
 TEST(Block, KnowsOfManyTracesWhatItMayHave) {
-  std::vector<SentSpan> spans;
-  for (uint64_t i = 1; i <= 30'000; ++i) spans.push_back(simple_span(i, i));
-  const HeadPart head(head_of({spans}));
+  const HeadPart head = head_of_many();
   BlockDisk disk;
   const auto block = disk.write_and_open(head);
   ASSERT_NE(block, nullptr);

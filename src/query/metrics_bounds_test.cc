@@ -19,16 +19,6 @@ SentSpan span_with(uint64_t k, const char* key, int64_t value) {
   return span_at(k, 100, 1, {{key, integer(value)}});
 }
 
-double sum_of(const Result<MetricsResult>& result, const std::string& labels) {
-  double out = 0;
-  if (!result) return -1;
-  for (const MetricsSeries& series : result->series) {
-    if (labels_text(series.labels) != labels) continue;
-    for (const double sample : series.samples) out += std::isnan(sample) ? 0 : sample;
-  }
-  return out;
-}
-
 TEST(MetricsBounds, TheAnswerIsCountedAsWell) {
   std::string all = ".01";
   for (int i = 2; i < 100; ++i) all += fmt::format(", .{:02}", i);

@@ -75,16 +75,6 @@ SentAttributes one_of_many(uint64_t number) {
   return {{fmt::format("key{}", number % 400), text("v")}};
 }
 
-double sum_of(const Result<MetricsResult>& result, const std::string& labels) {
-  double out = 0;
-  if (!result) return -1;
-  for (const MetricsSeries& series : result->series) {
-    if (labels_text(series.labels) != labels) continue;
-    for (const double sample : series.samples) out += std::isnan(sample) ? 0 : sample;
-  }
-  return out;
-}
-
 TEST(MetricsCompare, KeysOfSpansEndWithTheQuestion) {
   expect_in_time(snapshot_of({strangers(2'000, 4)}));
   std::vector<SentSpan> spans;

@@ -62,6 +62,17 @@ inline std::string text_of(const Result<MetricsResult>& result) {
   return out;
 }
 
+// Of all samples of the series with these labels; -1: the query failed.
+inline double sum_of(const Result<MetricsResult>& result, const std::string& labels) {
+  double out = 0;
+  if (!result) return -1;
+  for (const MetricsSeries& series : result->series) {
+    if (labels_text(series.labels) != labels) continue;
+    for (const double sample : series.samples) out += std::isnan(sample) ? 0 : sample;
+  }
+  return out;
+}
+
 // Trace and span `number`, which starts so many seconds after 1970.
 inline SentSpan span_at(uint64_t number, double start_s, double duration_s = 1,
                         SentAttributes attributes = {}) {
