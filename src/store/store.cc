@@ -218,9 +218,16 @@ void Store::turn_over_if_due(const Durable& question) {
   const bool is_worth_it =
       generation.room.bytes() >= options_.generation_bytes_max / 4 ||
       generation.log_bytes >= static_cast<uint64_t>(options_.wal.bytes_max) / 8;
-  if (question.flush || is_old || (question.short_of_room && is_worth_it)) {
+  if (question.flush || is_old || (question.short_of_room && (is_worth_it || holds_log()))) {
     turn_over(appended_end_);
   }
+}
+
+// Whether the log is filled by this generation and by what was cut before: segments are freed
+// whole, so that the one in which it begins waits for it.
+bool Store::holds_log() const {
+  const std::lock_guard lock(mutex_);
+  return frozen_.empty() && wal_->budget().used() >= options_.wal.bytes_max / 2;
 }
 
 void Store::turn_over(Lsn end) {

@@ -162,6 +162,7 @@ class Store {
   bool is_full(const Arrival& next) const;
   int64_t steady_time_of(int64_t received_ns) const;
   void turn_over_if_due(const Durable& question);
+  bool holds_log() const;
   void turn_over(Lsn end);
 
   // The cut thread; in store_cut.cc.

@@ -187,6 +187,23 @@ TEST_F(StoreTest, SaysSoWhenTheLogIsFull) {
   expect_spans(sent);
 }
 
+// A generation that is too small to be worth a cut holds the segment in which the one before ends.
+TEST_F(StoreTest, CutsLittleWhereThatHoldsTheLog) {
+  options_.wal.bytes_max = 20'000;
+  start();
+  std::vector<SentSpan> sent = {random_.span()};
+  sent[0].name = std::string(17'000, 'x');
+  ASSERT_TRUE(append_and_wait(sent));
+  sent.push_back(random_.span());
+  sent.back().name = "small";
+  ASSERT_TRUE(append_and_wait({sent.back()}));
+  wait_until([&] { return metric(*metrics_, "tempo_ingester_blocks_flushed_total") == 1; });
+  sent.push_back(random_.span());
+  sent.back().name = std::string(2'500, 'x');
+  wait_until([&] { return append_and_wait({sent.back()}).has_value(); });
+  expect_spans(sent);
+}
+
 // "Try again later" would be a lie.
 TEST_F(StoreTest, RefusesForGoodWhatAnEmptyStoreCouldNotHold) {
   options_.head_bytes_max = 200'000;
