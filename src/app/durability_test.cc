@@ -247,8 +247,15 @@ class Durability : public testing::TestWithParam<Setting> {
   // The next life begins: checks, resends, checks again.
   std::unique_ptr<Program> check_next_life() {
     auto program = start();
-    if (program == nullptr) return nullptr;
     disk_.crash_at(kNever);
+    if (program != nullptr &&
+        disk_.crashed()) {  // right after the start: by what goes on beside it
+      program->stop();
+      program.reset();
+      restart_disk();
+      program = start();
+    }
+    if (program == nullptr) return nullptr;
     book_.check(*program);
     run_clients([&](Client& client) { client.send_again(*program); });
     book_.check(*program);
